@@ -1,0 +1,43 @@
+"""SMITE's engine: learns parts from painted stills and segments them in shots.
+
+Numpy in, numpy out. The engine reads no files but weights and part models, uses no network, and
+prints nothing.
+"""
+
+from smite_engine.backbone import Backbone
+from smite_engine.devices import describe_devices, describe_trackers
+from smite_engine.learning import LearnSettings, Progress, learn
+from smite_engine.loading import load_backbone
+from smite_engine.part_model import PartModel
+from smite_engine.part_set import Part, PartSet
+from smite_engine.references import Reference
+from smite_engine.segment import (
+    Frame,
+    FrameMaps,
+    SegmentSettings,
+    labels_at,
+    mattes_at,
+    segment,
+)
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "Backbone",
+    "Frame",
+    "FrameMaps",
+    "LearnSettings",
+    "Part",
+    "PartModel",
+    "PartSet",
+    "Progress",
+    "Reference",
+    "SegmentSettings",
+    "describe_devices",
+    "describe_trackers",
+    "labels_at",
+    "learn",
+    "load_backbone",
+    "mattes_at",
+    "segment",
+]

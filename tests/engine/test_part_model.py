@@ -1,0 +1,80 @@
+"""Part sets and part model files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from smite_engine import PartModel, PartSet
+from smite_engine.errors import PartModelError, PartSetError
+
+
+def model() -> PartModel:
+    return PartModel(
+        parts=PartSet.from_names(["Left Eye", "mane"]),
+        embeddings=torch.arange(8.0).reshape(2, 4),
+        weights={"up.attn2.to_k.weight": torch.ones(2, 2)},
+        backbone_id="smite-mini",
+        backbone_hash="ab" * 32,
+        settings={"seed": 3},
+        held_out_iou={"left_eye": 0.5, "mane": None},
+        warnings=("The part mane will be weak.",),
+    )
+
+
+def test_a_model_survives_its_file(tmp_path: Path) -> None:
+    model().save(tmp_path / "horse.safetensors")
+    loaded = PartModel.load(tmp_path / "horse.safetensors")
+    assert loaded.parts == model().parts
+    assert loaded.parts.slugs == ("left_eye", "mane")
+    assert torch.equal(loaded.embeddings, model().embeddings)
+    assert torch.equal(loaded.weights["up.attn2.to_k.weight"], torch.ones(2, 2))
+    assert loaded.held_out_iou == {"left_eye": 0.5, "mane": None}
+    assert loaded.hash == model().hash
+    assert [p.name for p in tmp_path.iterdir()] == ["horse.safetensors"]
+
+
+def test_files_that_are_no_part_models(tmp_path: Path) -> None:
+    with pytest.raises(PartModelError, match="no part model at"):
+        PartModel.load(tmp_path / "absent.safetensors")
+    (tmp_path / "text.safetensors").write_text("hello")
+    with pytest.raises(PartModelError, match="damaged"):
+        PartModel.load(tmp_path / "text.safetensors")
+    save_file({"a": torch.ones(1)}, tmp_path / "other.safetensors")
+    with pytest.raises(PartModelError, match="no part model of the format"):
+        PartModel.load(tmp_path / "other.safetensors")
+    model().save(tmp_path / "cut.safetensors")
+    whole = (tmp_path / "cut.safetensors").read_bytes()
+    (tmp_path / "cut.safetensors").write_bytes(whole[:-9])
+    with pytest.raises(PartModelError, match="damaged"):
+        PartModel.load(tmp_path / "cut.safetensors")
+
+
+def test_a_folder_that_is_not_there(tmp_path: Path) -> None:
+    with pytest.raises(PartModelError, match="cannot be written"):
+        model().save(tmp_path / "absent" / "horse.safetensors")
+
+
+@pytest.mark.parametrize(
+    ("names", "message"),
+    [
+        ([], "at least one part"),
+        (["a"] * 2, "same slug"),
+        (["left eye", "Left-Eye"], "same slug"),
+        (["Mask"], "reserved"),
+        (["123"], "gives no slug"),
+        (["x" * 64], "gives no slug"),
+        ([f"part {i}" for i in range(76)], "at most 75"),
+    ],
+    ids=["none", "twice", "same slug", "reserved", "digits", "long", "many"],
+)
+def test_part_sets_that_cannot_be(names: list[str], message: str) -> None:
+    with pytest.raises(PartSetError, match=message):
+        PartSet.from_names(names)
+
+
+def test_accents_become_plain_letters() -> None:
+    assert PartSet.from_names(["Crinière"]).slugs == ("criniere",)

@@ -1,0 +1,268 @@
+"""Trains the embedded backbone's UNet, text table and reference encoder.
+
+    python tools/training/train_unet.py --data DIR --out DIR --minutes 90 [--resume]
+
+Each step: the UNet reads the reference with a neutral context; its cross-attention queries, pooled
+over each part, become the parts' tokens; with these it denoises the target, and its cross-attention
+logits and WAS maps (SMITE eq. 1) are held against the target's parts. Checkpoints are written every
+few minutes; the weights that ship are an exponential average.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from diffusers import UNet2DConditionModel
+from episodes import Episode, draw
+from packed import read_source
+from torch import nn
+from torch.nn import functional
+
+from smite_engine.attention_maps import accumulate, merge_layers, pool_queries
+from smite_engine.inflation import MapsComplete, inflate
+from smite_engine.noise import add_noise, alphas_cumprod
+from smite_engine.reference_encoder import ReferenceEncoder
+from smite_engine.text_table import TextTable
+from smite_engine.tiny_autoencoder import TinyAutoencoder
+
+MOST_PARTS = 6
+UNET = {
+    "sample_size": 32,
+    "block_out_channels": (64, 96, 160, 224),
+    "attention_head_dim": (2, 3, 5, 7),
+    "cross_attention_dim": 128,
+    "layers_per_block": 2,
+    "use_linear_projection": True,
+    "norm_num_groups": 16,
+}
+
+
+@dataclass
+class Networks:
+    """All that is trained, and the frozen autoencoder."""
+
+    vae: TinyAutoencoder
+    unet: UNet2DConditionModel
+    text: TextTable
+    encoder: ReferenceEncoder
+
+    def trained(self) -> dict[str, nn.Module]:
+        return {"unet": self.unet, "text": self.text, "encoder": self.encoder}
+
+
+def build(vae_folder: Path) -> Networks:
+    vae = TinyAutoencoder.from_pretrained(vae_folder).float().eval().requires_grad_(False)
+    channels = vae.config.latent_channels
+    unet = UNet2DConditionModel(in_channels=channels, out_channels=channels, **UNET)
+    widths = UNET["block_out_channels"]
+    pooled = 3 * widths[2] + 2 * widths[1]
+    text = TextTable(width=UNET["cross_attention_dim"])
+    return Networks(vae, unet, text, ReferenceEncoder(pooled, UNET["cross_attention_dim"]))
+
+
+def layer_sizes(side: int) -> list[tuple[int, int]]:
+    """Grids of the five cross-attention layers for a latent of ``side``."""
+    return [(side // 4, side // 4)] * 3 + [(side // 2, side // 2)] * 2
+
+
+def reference_tokens(nets: Networks, tap, latents, masks, alpha, t) -> torch.Tensor:
+    """Tokens [B, P, D] of the reference's parts, read under a neutral context."""
+    neutral = nets.text.context(latents.new_zeros(len(latents), 0, nets.text.config.width))
+    tap.clear()
+    tap.listening, tap.tokens, tap.stop_early = True, 1, True
+    noisy = add_noise(latents, torch.randn_like(latents), alpha)
+    with suppress(MapsComplete):
+        nets.unet(noisy, t, encoder_hidden_states=neutral)
+    pooled = pool_queries(tap.queries, layer_sizes(latents.shape[2]), masks)
+    tap.clear()
+    return nets.encoder(pooled)
+
+
+def named_tokens(nets: Networks, episode: Episode, tokens: torch.Tensor) -> torch.Tensor:
+    """Tokens [P, D] from the parts' names; merged labels have the mean of their embeddings."""
+    rows = [
+        torch.stack([nets.text.name_embedding(name) for name in merged]).mean(dim=0)
+        for merged in episode.names
+    ]
+    return torch.cat([torch.stack(rows), tokens[len(rows) :]])
+
+
+def losses(nets, tap, batch: list[Episode], alphas, rng) -> dict[str, torch.Tensor]:
+    """Cross-entropy of the logits and of the WAS maps, and the denoising error."""
+    with torch.no_grad():
+        images = torch.stack([e.reference for e in batch] + [e.target for e in batch]) * 2 - 1
+        latents = nets.vae.encode(images.contiguous(memory_format=torch.channels_last))
+    size = len(batch)
+    count = max(len(e.reference_parts) for e in batch)
+
+    def pad(parts: torch.Tensor) -> torch.Tensor:
+        return functional.pad(parts, (0, 0, 0, 0, 0, count - len(parts)))
+
+    reference = torch.stack([pad(e.reference_parts) for e in batch])
+    target = torch.stack([pad(e.target_parts) for e in batch])
+    known = torch.stack([e.target_known for e in batch])
+    used = torch.tensor([[i < len(e.target_parts) for i in range(count)] for e in batch])
+    t = torch.from_numpy(rng.integers(5, 160, 2 * size))
+    alpha = alphas[t].view(-1, 1, 1, 1)
+    tokens = reference_tokens(nets, tap, latents[:size], reference[:, 1:], alpha[:size], t[:size])
+    tokens = torch.stack(
+        [
+            named_tokens(nets, e, row) if all(e.names) and rng.random() < 0.25 else row
+            for e, row in zip(batch, tokens, strict=True)
+        ]
+    )
+    tokens = tokens + 0.05 * tokens.std().detach() * torch.randn_like(tokens)
+    tap.listening, tap.tokens, tap.stop_early = True, count, False
+    noise = torch.randn_like(latents[size:])
+    noisy = add_noise(latents[size:], noise, alpha[size:])
+    predicted = nets.unet(noisy, t[size:], encoder_hidden_states=nets.text.context(tokens)).sample
+    side = latents.shape[2]
+    cross = merge_layers(tap.cross, layer_sizes(side), (side, side))
+    cross = cross.masked_fill(~used[:, :, None, None], -1e4)
+    scale = (tap.selves[0][0].shape[-1]) ** -0.5
+    was = accumulate(tap.selves, cross.softmax(dim=1), scale)
+    tap.clear()
+    # Small parts count like large ones, within reason.
+    area = target.mean(dim=(2, 3), keepdim=True).clamp_min(0.01)
+    weighted = target * known * area.rsqrt()
+    normal = weighted.sum().clamp_min(1)
+    return {
+        "cross": -(weighted * cross.log_softmax(dim=1)).sum() / normal,
+        "was": -(weighted * was.clamp_min(1e-5).log()).sum() / normal,
+        "denoise": functional.mse_loss(predicted, noise),
+        "iou": hard_iou(was.detach(), target, used),
+    }
+
+
+def hard_iou(was: torch.Tensor, target: torch.Tensor, used: torch.Tensor) -> torch.Tensor:
+    """Mean IoU of the foreground parts' arg-max masks, for the log."""
+    count = was.shape[1]
+    guess = functional.one_hot(was.argmax(dim=1), count).permute(0, 3, 1, 2).bool()
+    truth = functional.one_hot(target.argmax(dim=1), count).permute(0, 3, 1, 2).bool()
+    both = (guess & truth).sum(dim=(2, 3))
+    either = (guess | truth).sum(dim=(2, 3))
+    valid = used & (either > 0)
+    valid[:, 0] = False
+    return (both / either.clamp_min(1))[valid].mean()
+
+
+def learning_rate(args: argparse.Namespace, done: float, step: int) -> float:
+    """Warm-up over 200 steps, then a cosine over the share ``done`` of the given time."""
+    warm = min(1.0, (step + 1) / 200)
+    return args.rate * warm * (0.03 + 0.97 * float(np.cos(np.pi / 2 * min(done, 1.0)) ** 2))
+
+
+def save(folder: Path, nets: Networks, averages: dict, state: dict) -> None:
+    """The averaged weights in diffusers folders, and a checkpoint to resume from."""
+    current = {
+        name: {k: v.clone() for k, v in module.state_dict().items()}
+        for name, module in nets.trained().items()
+    }
+    for name, module in nets.trained().items():
+        module.load_state_dict(averages[name])
+        module.half().save_pretrained(folder / name)
+        module.float().load_state_dict(current[name])
+    torch.save({**state, "averages": averages, "current": current}, folder / "checkpoint.tmp")
+    (folder / "checkpoint.tmp").replace(folder / "checkpoint.pt")
+
+
+def train(args: argparse.Namespace) -> None:
+    torch.manual_seed(args.seed)
+    torch.set_num_threads(args.threads)
+    torch.set_flush_denormal(True)  # Squared gradients underflow; denormals are many times slower.
+    rng = np.random.default_rng(args.seed)
+    nets = build(args.out / "vae")
+    nets.unet.to(memory_format=torch.channels_last)
+    tap = inflate(nets.unet)
+    tap.join_frames = False
+    parameters = [p for m in nets.trained().values() for p in m.parameters()]
+    optimiser = torch.optim.AdamW(
+        parameters, lr=args.rate, betas=(0.9, 0.99), weight_decay=0.01, fused=True
+    )
+    step, used_seconds, log = 0, 0.0, []
+    averages = {
+        n: {k: v.clone() for k, v in m.state_dict().items()} for n, m in nets.trained().items()
+    }
+    if args.resume:
+        state = torch.load(args.out / "checkpoint.pt", weights_only=True)
+        optimiser.load_state_dict(state["optimiser"])
+        step, used_seconds, log = state["step"], state["seconds"], state["log"]
+        averages = state["averages"]
+        for name, module in nets.trained().items():
+            module.load_state_dict(state["current"][name])
+        rng = np.random.default_rng(args.seed + step)
+    alphas = alphas_cumprod()
+    sources: dict = {}
+    started = saved = time.monotonic() - used_seconds
+    while (elapsed := time.monotonic() - started) < 60 * args.minutes:
+        if not sources or step % 100 == 0:  # Sources may still be packed while training has begun.
+            for name in args.sources:
+                if name not in sources and (args.data / f"{name}.meta.json").exists():
+                    sources[name] = read_source(args.data, name)
+        for group in optimiser.param_groups:
+            group["lr"] = learning_rate(args, elapsed / (60 * args.minutes), step)
+        batch = [draw(sources, args.side, MOST_PARTS, rng) for _ in range(args.batch)]
+        parts = losses(nets, tap, batch, alphas, rng)
+        loss = parts["cross"] + parts["was"] + 0.3 * parts["denoise"]
+        optimiser.zero_grad(set_to_none=True)
+        loss.backward()
+        nn.utils.clip_grad_norm_(parameters, 1.0)
+        optimiser.step()
+        keep = min(0.998, (step + 1) / (step + 20))
+        for name, module in nets.trained().items():
+            for key, value in module.state_dict().items():
+                averages[name][key].lerp_(value, 1 - keep)
+        step += 1
+        log.append({k: round(float(v), 4) for k, v in parts.items()} | {"seconds": round(elapsed)})
+        if step % 25 == 0:
+            recent = {k: round(float(np.nanmean([r[k] for r in log[-25:]])), 3) for k in log[-1]}
+            print(f"step {step} {elapsed:.0f} s {list(sources)} {recent}", flush=True)
+        if time.monotonic() - saved > 240:
+            saved = time.monotonic()
+            save(
+                args.out,
+                nets,
+                averages,
+                {"optimiser": optimiser.state_dict(), "step": step, "seconds": elapsed, "log": log},
+            )
+            (args.out / "log.json").write_text(json.dumps(log))
+    save(
+        args.out,
+        nets,
+        averages,
+        {
+            "optimiser": optimiser.state_dict(),
+            "step": step,
+            "seconds": 60 * args.minutes,
+            "log": log,
+        },
+    )
+    (args.out / "log.json").write_text(json.dumps(log))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument(
+        "--sources", nargs="+", default=["ccp", "ccp_unlabelled", "davis", "renders", "stamps"]
+    )
+    parser.add_argument("--minutes", type=float, default=90)
+    parser.add_argument("--side", type=int, default=256)
+    parser.add_argument("--batch", type=int, default=6)
+    parser.add_argument("--rate", type=float, default=5e-4)
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--resume", action="store_true")
+    train(parser.parse_args())
+
+
+if __name__ == "__main__":
+    main()
