@@ -1,0 +1,122 @@
+"""Jobs: their states, and which state may follow which."""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from smite_protocol.errors import InternalError
+from smite_protocol.messages import JobInfo
+
+
+class State(StrEnum):
+    """The states of a job."""
+
+    QUEUED = "queued"
+    """Waits for the worker, or for its files and frames."""
+    RUNNING = "running"
+    """The worker has it."""
+    PAUSED = "paused"
+    """Stopped for a while; goes back to the queue."""
+    DONE = "done"
+    """Finished; its result is stored."""
+    FAILED = "failed"
+    """Could not be finished; its error is stored."""
+    CANCELLED = "cancelled"
+    """Stopped because somebody asked."""
+
+    @property
+    def final(self) -> bool:
+        """Whether a job in this state has ended."""
+        return not TRANSITIONS[self]
+
+
+TRANSITIONS: dict[State, frozenset[State]] = {
+    State.QUEUED: frozenset({State.RUNNING, State.PAUSED, State.FAILED, State.CANCELLED}),
+    State.RUNNING: frozenset({State.PAUSED, State.DONE, State.FAILED, State.CANCELLED}),
+    State.PAUSED: frozenset({State.QUEUED, State.FAILED, State.CANCELLED}),
+    State.DONE: frozenset(),
+    State.FAILED: frozenset(),
+    State.CANCELLED: frozenset(),
+}
+"""The states that may follow each state; those without are final."""
+
+
+def check_transition(job: str, before: State, after: State) -> None:
+    """Raise InternalError unless ``after`` may follow ``before``."""
+    if after not in TRANSITIONS[before]:
+        raise InternalError(f"Job {job} is {before.value} and cannot become {after.value}.")
+
+
+def new_job_id() -> str:
+    """Return an id that no other job has: 12 hex digits."""
+    return secrets.token_hex(6)
+
+
+@dataclass(frozen=True)
+class Job:
+    """A row of the store.
+
+    ``spec`` is the spec's wire map; ``resolved`` the checked inputs: absolute, resolved paths.
+    ``key`` identifies the work; empty while uploads are missing. ``ready`` says that nothing is
+    missing and the worker may have it.
+    """
+
+    job: str
+    kind: str
+    name: str
+    spec: dict[str, Any]
+    resolved: dict[str, Any]
+    key: str = ""
+    ready: bool = True
+    state: State = State.QUEUED
+    stage: str = ""
+    done: int = 0
+    total: int = 0
+    seconds_left: float | None = None
+    error: str = ""
+    message: str = ""
+    created: float = 0.0
+    started: float | None = None
+    finished: float | None = None
+    server: str = ""
+    client: str = ""
+    result: dict[str, Any] = field(default_factory=dict)
+
+    def info(self, *, with_result: bool = True) -> JobInfo:
+        """Return what clients are told of this job."""
+        return JobInfo(
+            job=self.job,
+            kind=self.kind,
+            state=self.state.value,
+            name=self.name,
+            stage=self.stage,
+            done=self.done,
+            total=self.total,
+            seconds_left=self.seconds_left,
+            error=self.error,
+            message=self.message,
+            created=self.created,
+            started=self.started,
+            finished=self.finished,
+            server=self.server,
+            result=self.result if with_result else {},
+        )
+
+
+@dataclass(frozen=True)
+class Matte:
+    """A finished matte of a job; ``seq`` counts from 1 within the job.
+
+    ``path`` is absolute; ``relative`` is its name below the job's output folder.
+    """
+
+    job: str
+    seq: int
+    frame: int
+    part: str
+    slug: str
+    path: str
+    relative: str

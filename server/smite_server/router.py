@@ -1,0 +1,201 @@
+"""The server's loop: requests in, replies and events out, the worker in between.
+
+One thread, one poll; nothing here waits for anything else, so heartbeats are always answered.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+import structlog
+import zmq
+
+from smite_protocol.errors import BadInput, BadMessage, InternalError, SmiteError, VersionMismatch
+from smite_protocol.messages import (
+    PROTOCOL_MAX,
+    PROTOCOL_MIN,
+    ErrorReply,
+    Hello,
+    Message,
+)
+from smite_protocol.wire import (
+    MAX_HEADER_BYTES,
+    ZERO_COPY_BYTES,
+    Buffer,
+    Header,
+    decode_header,
+    decode_message,
+    encode,
+)
+
+from . import __version__
+from .config import ServerConfig
+from .handlers import Handlers, Parts
+from .runner import Runner
+from .sessions import Sessions
+from .spool import Spool
+from .store import Store
+from .watchers import Watchers
+from .worker_process import WorkerProcess
+
+log = structlog.get_logger(__name__)
+
+POLL_MILLISECONDS = 100
+REQUESTS_PER_TURN = 64
+RECEIVE_AHEAD = 16
+FOREIGN_SECONDS = 0.5
+"""How often watched jobs of other servers are looked up in the store."""
+
+
+class Router:
+    """A bound server; `run` serves until ``stopping`` says so or a private server is done."""
+
+    def __init__(self, config: ServerConfig, server: str) -> None:
+        self._config = config
+        self._store = Store(config.store_file, server)
+        self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
+        try:
+            self._socket = self._bind()
+            self._worker = WorkerProcess(config, self._context)
+        except BaseException:
+            self._context.destroy(linger=0)
+            self._store.close()
+            raise
+        spool = Spool(config.spool_folder, config.limits)
+        self._sessions = Sessions(config.limits.max_clients)
+        self._watchers = Watchers(self._store, self._send)
+        self._runner = Runner(config, self._store, spool, self._worker, self._watchers.changed)
+        self._handlers = Handlers(
+            Parts(config, self._store, spool, self._runner, self._sessions, self._watchers)
+        )
+        self._looked = 0.0
+        self._begun = time.monotonic()
+
+    @property
+    def endpoint(self) -> str:
+        """The endpoint it is bound to, with the real port."""
+        return self._socket.getsockopt_string(zmq.LAST_ENDPOINT)
+
+    def _bind(self) -> zmq.Socket[bytes]:
+        config = self._config
+        bound = self._context.socket(zmq.ROUTER)
+        bound.setsockopt(zmq.LINGER, 500)
+        bound.setsockopt(zmq.ROUTER_MANDATORY, 1)
+        bound.setsockopt(zmq.RCVHWM, RECEIVE_AHEAD)
+        bound.setsockopt(zmq.MAXMSGSIZE, max(config.limits.max_file_bytes, MAX_HEADER_BYTES) + 1)
+        try:
+            bound.bind(config.endpoint)
+        except zmq.ZMQError as problem:
+            bound.close(linger=0)
+            raise BadInput(
+                f"The endpoint {config.endpoint} cannot be used ({problem.strerror}); a server may"
+                " run there already, or choose another --endpoint."
+            ) from problem
+        return bound
+
+    def run(self, stopping: Callable[[], bool]) -> None:
+        """Serve. Jobs that are not finished at the end fail with that reason."""
+        poller = zmq.Poller()
+        poller.register(self._socket, zmq.POLLIN)
+        poller.register(self._worker.socket, zmq.POLLIN)
+        self._handlers.fail_orphans()
+        try:
+            while not stopping() and not self._done():
+                poller.poll(POLL_MILLISECONDS)
+                self._take_requests()
+                self._runner.tick()
+                self._look_after_clients()
+        finally:
+            self._close()
+
+    def _close(self) -> None:
+        self._runner.stop()
+        self._worker.close()
+        self._socket.close()
+        self._context.term()
+        self._store.close()
+
+    def _take_requests(self) -> None:
+        for _ in range(REQUESTS_PER_TURN):
+            if not self._socket.poll(0):
+                return
+            identity, *frames = self._socket.recv_multipart(copy=False)
+            self._take(identity.bytes, [frame.buffer for frame in frames])
+
+    def _take(self, identity: bytes, frames: list[Buffer]) -> None:
+        """Answer one request; whatever goes wrong becomes an error reply."""
+        request = 0
+        changed: str | None = None
+        try:
+            header = decode_header(frames)
+            request = header.request
+            check_version(header)
+            message = decode_message(header, frames, max_payload=self._config.limits.max_file_bytes)
+            reply = self._handlers.handle(identity, message)
+            changed = getattr(message, "job", None) if message.role == "request" else None
+        except SmiteError as problem:
+            reply = ErrorReply(code=problem.code, message=problem.message[:4096])
+        except Exception as problem:
+            log.exception("request failed", type=type(problem).__name__)
+            reply = ErrorReply(
+                code=InternalError.code,
+                message=f"The server failed at this request ({type(problem).__name__}: {problem});"
+                " its log has the details."[:4096],
+            )
+        if reply is not None:
+            self._send(identity, reply, request)
+        if changed is not None and not isinstance(reply, ErrorReply):
+            self._watchers.changed(changed)
+
+    def _send(self, identity: bytes, message: Message, request: int = 0) -> bool:
+        """Send without waiting; return False when the client's pipe is full or it has gone."""
+        frames = encode(message, request=request)
+        large = len(frames) > 1 and memoryview(frames[1]).nbytes >= ZERO_COPY_BYTES
+        try:
+            self._socket.send_multipart([identity, *frames], flags=zmq.NOBLOCK, copy=not large)
+        except zmq.Again:
+            return False
+        except zmq.ZMQError as problem:
+            if problem.errno != zmq.EHOSTUNREACH:
+                raise
+            return False
+        return True
+
+    def _look_after_clients(self) -> None:
+        for client in self._sessions.silent(self._config.timing.client_timeout):
+            log.info("client is silent", client=client)
+            self._handlers.drop_client(client)
+        now = time.monotonic()
+        if now - self._looked >= FOREIGN_SECONDS:
+            self._looked = now
+            for job in self._watchers.jobs():
+                self._watchers.changed(job)
+
+    def _done(self) -> bool:
+        """Return whether a private server has nothing and nobody left to serve."""
+        if not self._config.private or len(self._sessions) or self._runner.busy:
+            return False
+        timing = self._config.timing
+        quiet = time.monotonic() - self._sessions.last_seen
+        if not self._sessions.ever:
+            return quiet > timing.first_client
+        return quiet > timing.private_linger and not self._store.open_jobs()
+
+
+def check_version(header: Header) -> None:
+    """Raise VersionMismatch when a hello shares no protocol version with this server.
+
+    Looked at before the other fields, which other versions may have changed.
+    """
+    if header.type != Hello.type:
+        return
+    low, high = (header.body.get(name) for name in ("protocol_min", "protocol_max"))
+    if not isinstance(low, int) or not isinstance(high, int):
+        raise BadMessage("A hello must have protocol_min and protocol_max as whole numbers.")
+    if low > PROTOCOL_MAX or high < PROTOCOL_MIN:
+        client = f"{low}" if low == high else f"{low} to {high}"
+        raise VersionMismatch(
+            f"The client speaks protocol {client} and this server (smite-comp {__version__})"
+            f" {PROTOCOL_MIN} to {PROTOCOL_MAX}; install the same smite-comp on both."
+        )

@@ -1,0 +1,25 @@
+"""Where a job may write."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from smite_protocol.errors import PathRefused
+from smite_server.worker.session import Task
+
+
+def out_folder(task: Task) -> Path:
+    """Return where the job writes: its output folder, or the spool when the bytes go back."""
+    out = task.run.resolved.get("out")
+    return Path(out) if out is not None else task.session.options.spool / task.job / "out"
+
+
+def check_inside(task: Task, out: Path, path: Path) -> None:
+    """Raise PathRefused when links below the output folder lead out of the server's roots."""
+    allowed = [out.resolve(), *(Path(root) for root in task.run.resolved.get("roots", ()))]
+    resolved = path.resolve()
+    if not any(resolved.is_relative_to(folder) for folder in allowed):
+        raise PathRefused(
+            f"{path} leads to {resolved}, outside the folders this server may touch; remove the"
+            " link, or choose another output folder."
+        )

@@ -1,0 +1,226 @@
+"""A fast stand-in for `smite_engine`: the same API, parts told apart by their mean colour.
+
+Its settings have knobs to misbehave with: ``delay`` (seconds per frame), ``crash_at`` (frame at
+which the process kills itself), ``deaf`` (cancelling is not asked for), ``memory`` (largest window
+that fits), ``fail_at`` (frame at which an unforeseen error is raised).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import signal
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save
+
+from smite_engine.part_set import Part, PartSet
+
+from .errors import (
+    BackboneError,
+    BackboneMismatchError,
+    Cancelled,
+    OutOfDeviceMemoryError,
+    PartModelError,
+    SettingsError,
+)
+
+SHRINK = 2
+
+
+@dataclass(frozen=True)
+class Backbone:
+    id: str
+    hash: str
+    device: str
+
+
+@dataclass(frozen=True)
+class Reference:
+    image: np.ndarray
+    labels: np.ndarray
+    name: str
+
+
+@dataclass(frozen=True)
+class Progress:
+    stage: str
+    done: int
+    total: int
+
+
+@dataclass(frozen=True)
+class Frame:
+    number: int
+    image: np.ndarray
+
+
+@dataclass(frozen=True)
+class FrameMaps:
+    number: int
+    probabilities: np.ndarray
+    confidence: float
+
+
+class _Settings:
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Any:
+        known = {field.name for field in fields(cls)}  # type: ignore[arg-type]
+        for name in values:
+            if name not in known:
+                raise SettingsError(f'There is no setting "{name}"; known: {sorted(known)}.')
+        return cls(**values)
+
+
+@dataclass(frozen=True)
+class LearnSettings(_Settings):
+    seed: int = 0
+    steps: int = 5
+    delay: float = 0.0
+
+
+@dataclass(frozen=True)
+class SegmentSettings(_Settings):
+    quality: str = "standard"
+    seed: int = 0
+    window: int | None = None
+    delay: float = 0.0
+    crash_at: int | None = None
+    fail_at: int | None = None
+    memory: int = 1000
+    deaf: bool = False
+
+
+@dataclass(frozen=True)
+class PartModel:
+    parts: PartSet
+    colours: np.ndarray  # float32 [K, 3], background first
+    backbone_id: str
+    backbone_hash: str
+    held_out_iou: Mapping[str, float | None]
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def hash(self) -> str:
+        return hashlib.sha256(self._bytes()).hexdigest()
+
+    def _bytes(self) -> bytes:
+        about = {
+            "parts": [{"name": part.name, "slug": part.slug} for part in self.parts.parts],
+            "backbone_id": self.backbone_id,
+            "backbone_hash": self.backbone_hash,
+        }
+        return save({"colours": self.colours}, {"smite": json.dumps(about)})
+
+    def save(self, path: Path) -> None:
+        part = path.with_suffix(".part")
+        part.write_bytes(self._bytes())
+        part.replace(path)
+
+    @classmethod
+    def load(cls, path: Path) -> PartModel:
+        try:
+            with safe_open(os.fspath(path), framework="numpy") as file:
+                about = json.loads(file.metadata()["smite"])
+                colours = file.get_tensor("colours")
+        except (OSError, SafetensorError, ValueError, KeyError, TypeError) as problem:
+            raise PartModelError(f"The part model {path} is damaged; learn it again.") from problem
+        parts = PartSet(tuple(Part(entry["name"], entry["slug"]) for entry in about["parts"]))
+        return cls(parts, colours, about["backbone_id"], about["backbone_hash"], {})
+
+
+def load_backbone(source: str, *, device: str = "auto") -> Backbone:
+    if source == "missing":
+        raise BackboneError("There is no backbone at missing; give embedded or a folder.")
+    digest = hashlib.sha256(source.encode()).hexdigest()
+    return Backbone(source, digest, "cpu" if device == "auto" else device)
+
+
+def learn(
+    backbone: Backbone,
+    references: Sequence[Reference],
+    parts: PartSet,
+    settings: LearnSettings,
+    *,
+    progress: Callable[[Progress], None] | None,
+    cancelled: Callable[[], bool],
+) -> PartModel:
+    for step in range(settings.steps):
+        if cancelled():
+            raise Cancelled("stopped")
+        time.sleep(settings.delay)
+        if progress is not None:
+            progress(Progress("colours", step + 1, settings.steps))
+    colours = []
+    for label in range(len(parts.parts) + 1):
+        pixels = [found.image[found.labels == label] for found in references]
+        joined = np.concatenate(pixels)
+        colours.append(joined.mean(axis=0) if len(joined) else np.full(3, 9.0))
+    iou = {part.slug: None if len(references) == 1 else 1.0 for part in parts.parts}
+    return PartModel(parts, np.float32(colours), backbone.id, backbone.hash, iou)
+
+
+def segment(
+    backbone: Backbone,
+    model: PartModel,
+    frames: Iterable[Frame],
+    settings: SegmentSettings,
+    *,
+    cancelled: Callable[[], bool],
+) -> Iterator[FrameMaps]:
+    if model.backbone_hash != backbone.hash:
+        raise BackboneMismatchError(f"This part model was learned on {model.backbone_id}.")
+    remaining = iter(frames)
+    while window := list(islice(remaining, settings.window or 4)):
+        if len(window) > settings.memory:
+            raise OutOfDeviceMemoryError(f"A window of {len(window)} frames does not fit.")
+        for frame in window:
+            _misbehave(frame.number, settings)
+            if cancelled() and not settings.deaf:
+                raise Cancelled("stopped")
+            yield _maps(model, frame)
+
+
+def _misbehave(number: int, settings: SegmentSettings) -> None:
+    if settings.crash_at == number:
+        os.kill(os.getpid(), signal.SIGKILL)
+    if settings.fail_at == number:
+        raise RuntimeError("something nobody thought of")
+    end = time.monotonic() + settings.delay
+    while time.monotonic() < end:
+        time.sleep(0.01)
+
+
+def _maps(model: PartModel, frame: Frame) -> FrameMaps:
+    height, width = frame.image.shape[:2]
+    size = (max(1, width // SHRINK), max(1, height // SHRINK))
+    small = cv2.resize(frame.image, size, interpolation=cv2.INTER_AREA)
+    distance = ((small[None] - model.colours[:, None, None]) ** 2).sum(axis=-1)
+    weights = np.exp(-40.0 * (distance - distance.min(axis=0)))
+    return FrameMaps(frame.number, np.float32(weights / weights.sum(axis=0)), 0.9)
+
+
+def mattes_at(maps: FrameMaps, height: int, width: int) -> np.ndarray:
+    return np.stack([cv2.resize(plane, (width, height)) for plane in maps.probabilities[1:]])
+
+
+def labels_at(maps: FrameMaps, height: int, width: int) -> np.ndarray:
+    planes = [cv2.resize(plane, (width, height)) for plane in maps.probabilities]
+    return np.argmax(planes, axis=0).astype(np.uint8)
+
+
+def describe_devices() -> list[dict[str, Any]]:
+    return [{"name": "cpu", "ok": True, "detail": "fake"}]
+
+
+def describe_trackers() -> list[dict[str, Any]]:
+    return [{"name": "flow", "ok": False, "licence": "MIT", "remedy": "install it"}]

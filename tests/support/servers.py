@@ -1,0 +1,106 @@
+"""Real servers for tests: on a free port, in a folder of their own, with the fake engine."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from smite_protocol import Client
+from smite_server.config import ServerConfig, Timing
+from smite_server.registry import LiveServer
+
+FAKE_ENGINE = "tests.support.fake_engine"
+REPOSITORY = Path(__file__).parents[2]
+QUICK = Timing(heartbeat=0.2, client_timeout=2.0, private_linger=0.3, first_client=10.0)
+
+
+@dataclass
+class ServerUnderTest:
+    """A server process, and what a test needs to talk to it."""
+
+    process: subprocess.Popen[bytes]
+    live: LiveServer
+    config: ServerConfig
+
+    @property
+    def home(self) -> Path:
+        return self.config.home
+
+    def client(self, **options: Any) -> Client:
+        return Client(self.live.endpoint, token=self.live.token, **options)
+
+    def kill(self) -> None:
+        self.process.kill()
+        self.process.wait()
+
+    def terminate(self) -> int:
+        self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(timeout=10)
+
+
+@contextmanager
+def running_server(home: Path, **options: Any) -> Iterator[ServerUnderTest]:
+    """Start `smite_server.private`'s process with any configuration; end it afterwards."""
+    given: dict[str, Any] = {
+        "endpoint": "tcp://127.0.0.1:0",
+        "home": home,
+        "engine": FAKE_ENGINE,
+        "timing": QUICK,
+        "threads": 1,
+    }
+    config = ServerConfig(**{**given, **options})
+    config.make_folders()
+    paths = [str(REPOSITORY), str(REPOSITORY / "plugin"), str(REPOSITORY / "server")]
+    environment = {
+        **os.environ,
+        "SMITE_HOME": str(home),
+        "PYTHONPATH": os.pathsep.join(paths),
+    }
+    with (home / "server.log").open("wb") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "smite_server.private"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=log,
+            env=environment,
+        )
+    assert process.stdin is not None
+    assert process.stdout is not None
+    try:
+        with process.stdin, process.stdout:
+            process.stdin.write(json.dumps(config.to_dict()).encode())
+            process.stdin.close()
+            answer = json.loads(process.stdout.readline() or b"{}")
+        assert "endpoint" in answer, (answer, (home / "server.log").read_text())
+        live = LiveServer(**{**answer, "roots": tuple(answer["roots"])})
+        yield ServerUnderTest(process, live, replace(config, endpoint=live.endpoint))
+    finally:
+        if process.poll() is None:
+            process.terminate()
+            try:
+                process.wait(timeout=10)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+
+
+def wait_for(condition: Callable[[], Any], seconds: float = 15.0) -> Any:
+    """Return the first true value of ``condition``; fail the test when there is none in time."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        found = condition()
+        if found:
+            return found
+        time.sleep(0.02)
+    pytest.fail("what was waited for did not happen")
