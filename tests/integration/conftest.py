@@ -14,6 +14,17 @@ from tests.support.command import FAST_LEARNING, Smite
 SERVER_SECONDS = 30.0
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _interruptible() -> Iterator[None]:
+    """Lets Ctrl-C reach the commands, as from a terminal.
+
+    A shell starts its background jobs with SIGINT ignored, and every process below inherits that.
+    """
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 @pytest.fixture(scope="session")
 def stage(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with references, a plate of 4 frames and an annotated clip of 3."""
