@@ -21,7 +21,8 @@ import numpy as np
 import torch
 from diffusers import UNet2DConditionModel
 from episodes import Episode, draw
-from packed import read_source
+from packed import Source, read_source
+from safetensors.torch import load_file, save_file
 from torch import nn
 from torch.nn import functional
 
@@ -159,21 +160,65 @@ def learning_rate(args: argparse.Namespace, done: float, step: int) -> float:
     return args.rate * warm * (0.03 + 0.97 * float(np.cos(np.pi / 2 * min(done, 1.0)) ** 2))
 
 
-def save(folder: Path, nets: Networks, averages: dict, state: dict) -> None:
+@dataclass
+class Progress:
+    """How far training has come; what a checkpoint holds besides the networks' own weights."""
+
+    step: int
+    seconds: float
+    log: list[dict[str, float]]
+    averages: dict[str, dict[str, torch.Tensor]]
+
+
+def save(folder: Path, nets: Networks, optimiser: torch.optim.Optimizer, done: Progress) -> None:
     """The averaged weights in diffusers folders, and a checkpoint to resume from."""
     current = {
         name: {k: v.clone() for k, v in module.state_dict().items()}
         for name, module in nets.trained().items()
     }
     for name, module in nets.trained().items():
-        module.load_state_dict(averages[name])
+        module.load_state_dict(done.averages[name])
         module.half().save_pretrained(folder / name)
         module.float().load_state_dict(current[name])
-    torch.save({**state, "averages": averages, "current": current}, folder / "checkpoint.tmp")
-    (folder / "checkpoint.tmp").replace(folder / "checkpoint.pt")
+    tensors = {f"current/{n}/{k}": v for n, kept in current.items() for k, v in kept.items()}
+    tensors |= {
+        f"averages/{n}/{k}": v for n, kept in done.averages.items() for k, v in kept.items()
+    }
+    for index, state in optimiser.state_dict()["state"].items():
+        tensors |= {f"optimiser/{index}/{k}": v for k, v in state.items()}
+    contiguous = {name: value.contiguous() for name, value in tensors.items()}
+    save_file(contiguous, folder / "checkpoint.tmp")
+    (folder / "log.json").write_text(json.dumps(done.log))
+    about = {"step": done.step, "seconds": done.seconds}
+    (folder / "checkpoint.json").write_text(json.dumps(about))
+    (folder / "checkpoint.tmp").replace(folder / "checkpoint.safetensors")
+
+
+def resume(folder: Path, nets: Networks, optimiser: torch.optim.Optimizer) -> Progress:
+    """Puts a checkpoint's state into the networks and the optimiser."""
+    found: dict[str, dict[str, dict[str, torch.Tensor]]] = {}
+    for name, value in load_file(folder / "checkpoint.safetensors").items():
+        kind, owner, key = name.split("/", 2)
+        found.setdefault(kind, {}).setdefault(owner, {})[key] = value
+    for name, module in nets.trained().items():
+        module.load_state_dict(found["current"][name])
+    state = {int(index): values for index, values in found["optimiser"].items()}
+    groups = optimiser.state_dict()["param_groups"]
+    optimiser.load_state_dict({"state": state, "param_groups": groups})
+    about = json.loads((folder / "checkpoint.json").read_text())
+    log = json.loads((folder / "log.json").read_text())
+    return Progress(about["step"], about["seconds"], log, found["averages"])
+
+
+def find_sources(args: argparse.Namespace, sources: dict[str, Source]) -> None:
+    """Adds the sources that have been packed by now; packing may go on while training has begun."""
+    for name in args.sources:
+        if name not in sources and (args.data / f"{name}.meta.json").exists():
+            sources[name] = read_source(args.data, name)
 
 
 def train(args: argparse.Namespace) -> None:
+    """Trains until the time is used up; see the module's docstring for a step."""
     torch.manual_seed(args.seed)
     torch.set_num_threads(args.threads)
     torch.set_flush_denormal(True)  # Squared gradients underflow; denormals are many times slower.
@@ -186,28 +231,21 @@ def train(args: argparse.Namespace) -> None:
     optimiser = torch.optim.AdamW(
         parameters, lr=args.rate, betas=(0.9, 0.99), weight_decay=0.01, fused=True
     )
-    step, used_seconds, log = 0, 0.0, []
     averages = {
         n: {k: v.clone() for k, v in m.state_dict().items()} for n, m in nets.trained().items()
     }
+    done = Progress(0, 0.0, [], averages)
     if args.resume:
-        state = torch.load(args.out / "checkpoint.pt", weights_only=True)
-        optimiser.load_state_dict(state["optimiser"])
-        step, used_seconds, log = state["step"], state["seconds"], state["log"]
-        averages = state["averages"]
-        for name, module in nets.trained().items():
-            module.load_state_dict(state["current"][name])
-        rng = np.random.default_rng(args.seed + step)
+        done = resume(args.out, nets, optimiser)
+        rng = np.random.default_rng(args.seed + done.step)
     alphas = alphas_cumprod()
-    sources: dict = {}
-    started = saved = time.monotonic() - used_seconds
+    sources: dict[str, Source] = {}
+    started = saved = time.monotonic() - done.seconds
     while (elapsed := time.monotonic() - started) < 60 * args.minutes:
-        if not sources or step % 100 == 0:  # Sources may still be packed while training has begun.
-            for name in args.sources:
-                if name not in sources and (args.data / f"{name}.meta.json").exists():
-                    sources[name] = read_source(args.data, name)
+        if not sources or done.step % 100 == 0:
+            find_sources(args, sources)
         for group in optimiser.param_groups:
-            group["lr"] = learning_rate(args, elapsed / (60 * args.minutes), step)
+            group["lr"] = learning_rate(args, elapsed / (60 * args.minutes), done.step)
         batch = [draw(sources, args.side, MOST_PARTS, rng) for _ in range(args.batch)]
         parts = losses(nets, tap, batch, alphas, rng)
         loss = parts["cross"] + parts["was"] + 0.3 * parts["denoise"]
@@ -215,36 +253,23 @@ def train(args: argparse.Namespace) -> None:
         loss.backward()
         nn.utils.clip_grad_norm_(parameters, 1.0)
         optimiser.step()
-        keep = min(0.998, (step + 1) / (step + 20))
+        keep = min(0.998, (done.step + 1) / (done.step + 20))
         for name, module in nets.trained().items():
             for key, value in module.state_dict().items():
-                averages[name][key].lerp_(value, 1 - keep)
-        step += 1
-        log.append({k: round(float(v), 4) for k, v in parts.items()} | {"seconds": round(elapsed)})
-        if step % 25 == 0:
-            recent = {k: round(float(np.nanmean([r[k] for r in log[-25:]])), 3) for k in log[-1]}
-            print(f"step {step} {elapsed:.0f} s {list(sources)} {recent}", flush=True)
+                done.averages[name][key].lerp_(value, 1 - keep)
+        done.step, done.seconds = done.step + 1, elapsed
+        done.log.append(
+            {k: round(float(v), 4) for k, v in parts.items()} | {"seconds": round(elapsed)}
+        )
+        if done.step % 25 == 0:
+            recent = {
+                k: round(float(np.nanmean([r[k] for r in done.log[-25:]])), 3) for k in done.log[-1]
+            }
+            print(f"step {done.step} {elapsed:.0f} s {list(sources)} {recent}", flush=True)
         if time.monotonic() - saved > 240:
             saved = time.monotonic()
-            save(
-                args.out,
-                nets,
-                averages,
-                {"optimiser": optimiser.state_dict(), "step": step, "seconds": elapsed, "log": log},
-            )
-            (args.out / "log.json").write_text(json.dumps(log))
-    save(
-        args.out,
-        nets,
-        averages,
-        {
-            "optimiser": optimiser.state_dict(),
-            "step": step,
-            "seconds": 60 * args.minutes,
-            "log": log,
-        },
-    )
-    (args.out / "log.json").write_text(json.dumps(log))
+            save(args.out, nets, optimiser, done)
+    save(args.out, nets, optimiser, done)
 
 
 def main() -> None:
