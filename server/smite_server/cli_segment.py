@@ -77,6 +77,9 @@ def segment(
     quality: Annotated[Quality, typer.Option("--quality", help="Speed against quality.")] = (
         Quality.STANDARD
     ),
+    style: Annotated[
+        str, typer.Option("--style", help="Kinds of files; this version makes 'parts'.")
+    ] = "parts",
     version: Annotated[
         int, typer.Option("--version", min=1, max=9999, help="Version in the file names.")
     ] = 1,
@@ -104,6 +107,7 @@ def segment(
     json_wanted: Json = False,
 ) -> None:
     """Make one EXR matte per part and frame of a shot."""
+    check_style(style)
     delivery = Delivery(check_plate(plate), check_out(out), send)
     spec = SegmentSpec(
         model=model,
@@ -132,6 +136,16 @@ def segment(
         receiver = MatteReceiver(delivery.out) if came_back else None
         result = follow_or_cancel(client, job, view, receiver).result
     _report(_with_places({"job": job, **result}, receiver), json_wanted)
+
+
+def check_style(style: str) -> None:
+    """Raises BadInput unless every name of a comma list is a style that can be made."""
+    others = [name for name in style.split(",") if name.strip() != "parts"]
+    if others:
+        raise BadInput(
+            f"--style {style}: this version makes the style parts alone, one sequence per part;"
+            f" leave out {', '.join(others) or 'the empty name'}."
+        )
 
 
 def _roots(delivery: Delivery, model: str) -> list[Path]:
