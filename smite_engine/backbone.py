@@ -18,7 +18,7 @@ from torch import nn
 
 from smite_engine.attention_maps import merge_layers, pool_queries
 from smite_engine.errors import BackboneError, OutOfDeviceMemoryError, ShapeError
-from smite_engine.inflation import MapsComplete, inflate
+from smite_engine.inflation import MapsComplete, cross_sizes, inflate
 from smite_engine.noise import add_noise
 from smite_engine.profiles import BackboneProfile
 from smite_engine.text_sides import TextSide
@@ -126,7 +126,7 @@ class Backbone:
         self._tap.frames, self._tap.join_frames = len(noisy), joined
         prediction = self._run(noisy, timestep, context, tokens, want_noise=want_noise)
         try:
-            sizes = [(height // 4, width // 4)] * 3 + [(height // 2, width // 2)] * 2
+            sizes = cross_sizes(height, width)
             cross = merge_layers(
                 [layer.float() for layer in self._tap.cross], sizes, (height, width)
             )
@@ -149,7 +149,7 @@ class Backbone:
         height, width = noisy.shape[2:]
         self._tap.frames, self._tap.join_frames = len(noisy), False
         self._run(noisy, timestep, self.text.base(()), 1, want_noise=False)
-        sizes = [(height // 4, width // 4)] * 3 + [(height // 2, width // 2)] * 2
+        sizes = cross_sizes(height, width)
         pooled = pool_queries(self._tap.queries, sizes, masks.to(self.device))
         self._tap.clear()
         return encoder(pooled.float())

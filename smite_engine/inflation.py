@@ -27,6 +27,11 @@ CROSS_LAYERS = (
 SELF_LAYERS = ("up_blocks.3.attentions.0", "up_blocks.3.attentions.1", "up_blocks.3.attentions.2")
 
 
+def cross_sizes(height: int, width: int) -> list[tuple[int, int]]:
+    """Grids (h, w) of :data:`CROSS_LAYERS`, in order, for latents of height x width."""
+    return [(height // 4, width // 4)] * 3 + [(height // 2, width // 2)] * 2
+
+
 class MapsComplete(Exception):  # noqa: N818 - a signal, not an error
     """The last self-attention that is read has run; the rest of the UNet is not needed."""
 

@@ -163,7 +163,7 @@ class _Learner:
         whole = [whole_view(reference, len(parts), self.area) for reference in references]
         self.embeddings = self._initial(whole).requires_grad_(True)
         self.weights = backbone.cross_attention_parameters()
-        self.held_out = whole + self._held_out_views()
+        self.held_out = self._held_out_views()
         self.optimiser = torch.optim.Adam(
             [self.embeddings], lr=_first(settings.embedding_rate, profile.embedding_rate)
         )
@@ -271,10 +271,9 @@ class _Learner:
         """IoU of each part over the views that were held out, None where it is in none."""
         both = torch.zeros(len(self.parts) + 1)
         either = torch.zeros(len(self.parts) + 1)
-        augmented = self.held_out[len(self.references) :]
         timestep = self.backbone.profile.timestep
         context = with_parts(self.base, self.embeddings)
-        for index, view in enumerate(augmented):
+        for index, view in enumerate(self.held_out):
             noisy = self._noisy(view, timestep, 2_000_000 + index)
             read = self.backbone.read(noisy, timestep, context, len(self.parts) + 1)
             guess = training_was(read)[0].argmax(dim=0).cpu()

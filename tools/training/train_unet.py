@@ -27,7 +27,7 @@ from torch import nn
 from torch.nn import functional
 
 from smite_engine.attention_maps import accumulate, merge_layers, pool_queries
-from smite_engine.inflation import MapsComplete, inflate
+from smite_engine.inflation import MapsComplete, cross_sizes, inflate
 from smite_engine.noise import add_noise, alphas_cumprod
 from smite_engine.reference_encoder import ReferenceEncoder
 from smite_engine.text_table import TextTable
@@ -68,11 +68,6 @@ def build(vae_folder: Path) -> Networks:
     return Networks(vae, unet, text, ReferenceEncoder(pooled, UNET["cross_attention_dim"]))
 
 
-def layer_sizes(side: int) -> list[tuple[int, int]]:
-    """Grids of the five cross-attention layers for a latent of ``side``."""
-    return [(side // 4, side // 4)] * 3 + [(side // 2, side // 2)] * 2
-
-
 def reference_tokens(nets: Networks, tap, latents, masks, alpha, t) -> torch.Tensor:
     """Tokens [B, P, D] of the reference's parts, read under a neutral context."""
     neutral = nets.text.context(latents.new_zeros(len(latents), 0, nets.text.config.width))
@@ -81,7 +76,7 @@ def reference_tokens(nets: Networks, tap, latents, masks, alpha, t) -> torch.Ten
     noisy = add_noise(latents, torch.randn_like(latents), alpha)
     with suppress(MapsComplete):
         nets.unet(noisy, t, encoder_hidden_states=neutral)
-    pooled = pool_queries(tap.queries, layer_sizes(latents.shape[2]), masks)
+    pooled = pool_queries(tap.queries, cross_sizes(*latents.shape[2:]), masks)
     tap.clear()
     return nets.encoder(pooled)
 
@@ -125,7 +120,7 @@ def losses(nets, tap, batch: list[Episode], alphas, rng) -> dict[str, torch.Tens
     noisy = add_noise(latents[size:], noise, alpha[size:])
     predicted = nets.unet(noisy, t[size:], encoder_hidden_states=nets.text.context(tokens)).sample
     side = latents.shape[2]
-    cross = merge_layers(tap.cross, layer_sizes(side), (side, side))
+    cross = merge_layers(tap.cross, cross_sizes(side, side), (side, side))
     cross = cross.masked_fill(~used[:, :, None, None], -1e4)
     scale = (tap.selves[0][0].shape[-1]) ** -0.5
     was = accumulate(tap.selves, cross.softmax(dim=1), scale)

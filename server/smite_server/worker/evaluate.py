@@ -12,7 +12,6 @@ import numpy as np
 
 from smite_engine.evaluate import Evaluator
 from smite_protocol.errors import BadInput
-from smite_protocol.fields import from_map
 from smite_protocol.messages import EvaluateSpec
 from smite_server.colour import ToDisplay
 from smite_server.contact_sheet import ContactSheet
@@ -44,7 +43,7 @@ class Clip:
 
 def run(task: Task) -> dict[str, Any]:
     """Score every annotated frame; return the figures of `smite evaluate --json`."""
-    spec = spec_of(task)
+    spec = task.spec(EvaluateSpec)
     model = None if spec.baseline else task.load_model()
     parts = _parts(task, spec, model)
     task.progress.tell("reading the annotations")
@@ -164,9 +163,3 @@ def _save_sheet(clip: Clip, out: Path) -> str:
     out.mkdir(parents=True, exist_ok=True)
     clip.sheet.save(path)
     return str(path)
-
-
-def spec_of(task: Task) -> EvaluateSpec:
-    """Return the task's spec."""
-    fields = {name: value for name, value in task.run.spec.items() if name != "kind"}
-    return from_map(EvaluateSpec, fields)

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 from smite_protocol.errors import BadReferences
-from smite_protocol.fields import from_map
 from smite_protocol.messages import LearnSpec
 from smite_server.references import RawReference, read_references
 from smite_server.worker.session import Task
@@ -16,7 +15,7 @@ from smite_server.worker.session import Task
 def run(task: Task) -> dict[str, Any]:
     """Learn and save the part model; return the result of the job."""
     begun = time.monotonic()
-    spec = spec_of(task)
+    spec = task.spec(LearnSpec)
     task.progress.tell("reading the references")
     notes: list[str] = []
     raw, names = read_references(
@@ -67,9 +66,3 @@ def _references(engine: Any, raw: list[RawReference]) -> list[Any]:
     return [
         engine.Reference(image=found.image, labels=found.labels, name=found.name) for found in raw
     ]
-
-
-def spec_of(task: Task) -> LearnSpec:
-    """Return the task's spec."""
-    fields = {name: value for name, value in task.run.spec.items() if name != "kind"}
-    return from_map(LearnSpec, fields)

@@ -12,7 +12,6 @@ import numpy as np
 
 from smite_engine.metrics import FlickerMeter
 from smite_protocol.errors import OutOfMemory
-from smite_protocol.fields import from_map
 from smite_protocol.messages import SegmentSpec
 from smite_server.colour import ToDisplay
 from smite_server.contact_sheet import ContactSheet
@@ -35,6 +34,7 @@ class Shot:
     spec: SegmentSpec
     model: Any
     plate: Plate
+    to_display: ToDisplay
     writer: MatteWriter
     report: Report
     sheet: ContactSheet
@@ -48,12 +48,12 @@ class Shot:
 
 def run(task: Task) -> dict[str, Any]:
     """Make the mattes; return the result of the job."""
-    spec = spec_of(task)
+    spec = task.spec(SegmentSpec)
     task.progress.tell("reading the plate")
     with _open(task, spec) as plate:
-        ToDisplay(spec.colour_space or plate.colour_space, plate.path)
-        model = task.load_model()
-        shot = _prepare(task, spec, plate, model)
+        # Before the model is loaded: a wrong colour space is told at once.
+        to_display = ToDisplay(spec.colour_space or plate.colour_space, plate.path)
+        shot = _prepare(task, spec, plate, to_display)
         window = _segment_all(shot)
         return _finish(shot, window)
 
@@ -65,8 +65,9 @@ def _open(task: Task, spec: SegmentSpec) -> Plate:
     return open_plate(path, frames=spec.frames, on_missing=spec.on_missing)  # type: ignore[arg-type]
 
 
-def _prepare(task: Task, spec: SegmentSpec, plate: Plate, model: Any) -> Shot:
-    """Make the writers; checks names and places before any work is done."""
+def _prepare(task: Task, spec: SegmentSpec, plate: Plate, to_display: ToDisplay) -> Shot:
+    """Load the model and make the writers; checks names and places before any work is done."""
+    model = task.load_model()
     out, model_hash = out_folder(task), model.hash
     slugs = [part.slug for part in model.parts.parts]
     metadata: dict[str, object] = {
@@ -99,7 +100,7 @@ def _prepare(task: Task, spec: SegmentSpec, plate: Plate, model: Any) -> Shot:
     names = [part.name for part in model.parts.parts]
     title = f"{spec.shot} v{spec.version:03d}"
     sheet = ContactSheet(names, title=title, pixel_aspect=1.0)
-    return Shot(task, spec, model, plate, writer, report, sheet)
+    return Shot(task, spec, model, plate, to_display, writer, report, sheet)
 
 
 def _about_plate(plate: Plate, spec: SegmentSpec) -> dict[str, Any]:
@@ -161,12 +162,11 @@ def _segment_rest(shot: Shot, settings: Any) -> None:
 def _frames(shot: Shot) -> Iterator[Any]:
     """Yield the engine's frames, and keep what writing their mattes needs."""
     after = shot.report.frames[-1].number if shot.report.frames else None
-    to_display = ToDisplay(shot.spec.colour_space or shot.plate.colour_space, shot.plate.path)
     for frame in shot.plate:
         shot.task.check_cancelled()
         if after is not None and frame.number <= after:
             continue
-        view = engine_view(frame, to_display.apply(frame.pixels))
+        view = engine_view(frame, shot.to_display.apply(frame.pixels))
         shot.waiting[frame.number] = Waiting(
             frame.geometry, small_copy(view), frame.bad_pixels, frame.held_from
         )
@@ -239,9 +239,3 @@ def _finish(shot: Shot, window: int | None) -> dict[str, Any]:
         "overwrote": shot.overwrote,
         "window": window,
     }
-
-
-def spec_of(task: Task) -> SegmentSpec:
-    """Return the task's spec."""
-    fields = {name: value for name, value in task.run.spec.items() if name != "kind"}
-    return from_map(SegmentSpec, fields)

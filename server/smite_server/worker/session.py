@@ -7,11 +7,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, TypeVar
 
 from smite_protocol.errors import JobCancelled
+from smite_protocol.fields import from_map
+from smite_protocol.specs import EvaluateSpec, LearnSpec, SegmentSpec
 from smite_server.worker.link import Link, ProgressTeller
 from smite_server.worker_messages import WorkerRun
+
+Spec = TypeVar("Spec", LearnSpec, SegmentSpec, EvaluateSpec)
 
 
 @dataclass(frozen=True)
@@ -64,6 +68,11 @@ class Task:
     session: Session
     link: Link
     progress: ProgressTeller
+
+    def spec(self, kind: type[Spec]) -> Spec:
+        """Return the job's spec as the ``kind`` that it is."""
+        fields = {name: value for name, value in self.run.spec.items() if name != "kind"}
+        return from_map(kind, fields)
 
     @property
     def job(self) -> str:
