@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import importlib.util
 from typing import Any
 
 import torch
+
+from smite_engine import tracking
 
 
 def describe_devices() -> list[dict[str, Any]]:
@@ -24,22 +25,5 @@ def describe_devices() -> list[dict[str, Any]]:
 
 
 def describe_trackers() -> list[dict[str, Any]]:
-    """Point trackers, whether they are installed, their licences, and how to get them.
-
-    This version segments without tracking; the list says what later ones can use.
-    """
-    cotracker = importlib.util.find_spec("cotracker") is not None
-    return [
-        {
-            "name": "OpenCV DIS flow",
-            "ok": importlib.util.find_spec("cv2") is not None,
-            "licence": "Apache-2.0",
-            "remedy": "pip install opencv-python-headless",
-        },
-        {
-            "name": "CoTracker 3",
-            "ok": cotracker,
-            "licence": "CC-BY-NC 4.0: not for paid work without Meta's permission",
-            "remedy": "pip install git+https://github.com/facebookresearch/co-tracker",
-        },
-    ]
+    """Point trackers, the default first: ``name``, ``ok``, ``licence`` and ``remedy`` of each."""
+    return tracking.describe()

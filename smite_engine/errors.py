@@ -7,6 +7,8 @@ EngineError
  +-- SettingsError           an unknown setting, or a value out of range
  +-- BackboneError           weights that are missing or unusable
  |    +-- BackboneMismatchError   a part model made for another backbone
+ +-- TrackerError            a point tracker that is missing or unusable
+ +-- ShotStateError          a state to resume from that cannot be read
  +-- ShapeError              a tensor of another shape than promised
  +-- OutOfDeviceMemoryError       the device has no memory left for this window
  +-- Cancelled               the caller asked to stop
@@ -41,6 +43,14 @@ class BackboneError(EngineError):
 
 class BackboneMismatchError(BackboneError):
     """A part model that was learned on another backbone."""
+
+
+class TrackerError(EngineError):
+    """A point tracker whose package or weights are missing, or that fails."""
+
+
+class ShotStateError(EngineError):
+    """The state of a shot, to resume from, that is missing, damaged or of another kind."""
 
 
 class ShapeError(EngineError):

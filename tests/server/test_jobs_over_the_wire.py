@@ -202,8 +202,8 @@ def test_doctor_reports_devices_backbone_and_trackers(client: Client) -> None:
     assert found["device cpu"]["ok"] is True
     assert found["backbone"]["ok"] is True
     assert found["tracker flow"] == {
-        "name": "tracker flow", "ok": False, "detail": "not installed", "fix": "install it",
-        "required": False, "licence": "MIT",
+        "name": "tracker flow", "ok": False, "detail": "package or weights missing",
+        "fix": "install it", "required": False, "licence": "MIT",
     }  # fmt: skip
 
 

@@ -35,7 +35,7 @@ def run(task: Task) -> dict[str, Any]:
         check(
             f"tracker {found['name']}",
             bool(found.get("ok")),
-            "" if found.get("ok") else "not installed",
+            "" if found.get("ok") else "package or weights missing",
             str(found.get("remedy", "")),
             required=False,
             licence=str(found.get("licence", "")),

@@ -26,6 +26,8 @@ ENGINE_CODES: tuple[tuple[str, type[wire.SmiteError]], ...] = (
     ("PartSetError", wire.BadParts),
     ("BadReferenceError", wire.BadReferences),
     ("SettingsError", wire.BadSettings),
+    ("TrackerError", wire.BadSettings),
+    ("ShotStateError", wire.InternalError),
     ("ShapeError", wire.InternalError),
     ("EngineError", wire.JobFailed),
 )
