@@ -37,6 +37,7 @@ REPO = Path(__file__).resolve().parent
 DEMO_OUTPUT = REPO / "demo-output"
 STAMP = "smite-install.json"
 CONSTRAINTS = "smite-constraints.txt"
+REFERENCE_METRICS = "vos-benchmark==0.1.0"
 WHEELS = ("--only-binary=:all:", "--disable-pip-version-check")
 
 
@@ -168,6 +169,9 @@ def install(extras: frozenset[str]) -> Path:
     constraints.write_text(TORCH + "\n", encoding="utf-8")
     project = f".[{','.join(sorted(wanted))}]"
     run_step("install SMITE", [*pip, "-c", str(constraints), "-e", project], go_on)
+    if "dev" in wanted:
+        # Alone: it asks for a second build of OpenCV, which would lie over ours.
+        run_step("install the reference metrics", [*pip, "--no-deps", REFERENCE_METRICS], go_on)
     stamp = {"fingerprint": fingerprint(), "extras": sorted(wanted)}
     (folder / STAMP).write_text(json.dumps(stamp), encoding="utf-8")
     return python

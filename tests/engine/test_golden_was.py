@@ -2,28 +2,16 @@
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
-
-import numpy as np
 import pytest
 import torch
 
 from smite_engine.attention_maps import cross_logits, merge_layers, reference_was
-
-FOLDER = Path(
-    os.environ.get("SMITE_GOLDEN")
-    or Path(os.environ.get("SMITE_SHARED", Path(__file__).parents[3] / "shared")) / "golden"
-)
+from tests.support.golden import assert_close, golden_tensors
 
 
 @pytest.fixture(scope="module")
 def golden() -> dict[str, torch.Tensor]:
-    path = FOLDER / "was.npz"
-    if not path.is_file():
-        pytest.skip(f"no reference tensors at {path}; set SMITE_GOLDEN to their folder")
-    with np.load(path, allow_pickle=False) as arrays:
-        return {name: torch.from_numpy(arrays[name]) for name in arrays.files}
+    return golden_tensors("was.npz")
 
 
 def layers_of(golden: dict[str, torch.Tensor], kind: str) -> list[str]:
@@ -53,12 +41,6 @@ def golden_selves(golden: dict[str, torch.Tensor]) -> list[tuple[torch.Tensor, t
         )
         for name in layers_of(golden, "attn1")
     ]
-
-
-def assert_close(actual: torch.Tensor, expected: torch.Tensor) -> None:
-    assert actual.shape == expected.shape
-    error = (actual - expected).abs() / expected.abs().clamp_min(1)
-    assert float(error.max()) <= 1e-4
 
 
 def test_cross_logits_and_their_mean_over_layers(golden: dict[str, torch.Tensor]) -> None:
