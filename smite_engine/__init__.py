@@ -6,19 +6,17 @@ prints nothing.
 
 from smite_engine.backbone import Backbone
 from smite_engine.devices import describe_devices, describe_trackers
-from smite_engine.learning import LearnSettings, Progress, learn
+from smite_engine.frame_maps import Frame, FrameMaps, labels_at, mattes_at
+from smite_engine.learn_settings import LearnSettings
+from smite_engine.learner import Progress
+from smite_engine.learning import learn
 from smite_engine.loading import load_backbone
 from smite_engine.part_model import PartModel
 from smite_engine.part_set import Part, PartSet
 from smite_engine.references import Reference
-from smite_engine.segment import (
-    Frame,
-    FrameMaps,
-    SegmentSettings,
-    labels_at,
-    mattes_at,
-    segment,
-)
+from smite_engine.segment import GuidanceProgress, segment
+from smite_engine.segment_settings import SegmentSettings
+from smite_engine.shot_state import ShotState
 
 __version__ = "0.1.0"
 
@@ -26,6 +24,7 @@ __all__ = [
     "Backbone",
     "Frame",
     "FrameMaps",
+    "GuidanceProgress",
     "LearnSettings",
     "Part",
     "PartModel",
@@ -33,6 +32,7 @@ __all__ = [
     "Progress",
     "Reference",
     "SegmentSettings",
+    "ShotState",
     "describe_devices",
     "describe_trackers",
     "labels_at",

@@ -23,11 +23,12 @@ def cross_logits(query: torch.Tensor, key: torch.Tensor, scale: float) -> torch.
         scale: Usually ``d ** -0.5``.
 
     Returns:
-        [F, n, K]. The mean over heads of products is one product over all heads' channels.
+        float32 [F, n, K]. The mean over heads of products is one product over all heads'
+        channels; half-width numbers would overflow or lose their last bits in it.
     """
     heads = query.shape[1]
-    joined_query = query.transpose(1, 2).flatten(2)
-    joined_key = key.transpose(1, 2).flatten(2)
+    joined_query = query.transpose(1, 2).flatten(2).float()
+    joined_key = key.transpose(1, 2).flatten(2).float()
     return joined_query @ joined_key.transpose(1, 2) * (scale / heads)
 
 

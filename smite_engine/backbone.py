@@ -22,6 +22,7 @@ from smite_engine.inflation import MapsComplete, cross_sizes, inflate
 from smite_engine.noise import add_noise
 from smite_engine.profiles import BackboneProfile
 from smite_engine.text_sides import TextSide
+from smite_engine.tuned_parameters import is_tuned
 
 if TYPE_CHECKING:
     from smite_engine.reference_encoder import ReferenceEncoder
@@ -44,6 +45,14 @@ class AttentionRead:
     noise: torch.Tensor | None
 
 
+@dataclass
+class PassCounter:
+    """Frames that went through the UNet since it was loaded, forwards and backwards."""
+
+    forward_frames: int = 0
+    backward_frames: int = 0
+
+
 class Backbone:
     """The loaded networks. Everything is in evaluation mode and frozen unless said otherwise.
 
@@ -51,6 +60,7 @@ class Backbone:
         id: Name for people, for example ``smite-mini``.
         hash: SHA-256 over the weight files, hexadecimal.
         profile: What learning and segmenting use on this backbone unless told otherwise.
+        counter: Passes of the UNet so far; what a benchmark reads.
     """
 
     def __init__(
@@ -67,6 +77,7 @@ class Backbone:
         self.profile = profile
         self.device = device
         self.text = networks.text
+        self.counter = PassCounter()
         self._networks = networks
         self._tap = inflate(networks.unet)
         for module in (networks.unet, networks.vae, networks.encoder):
@@ -91,6 +102,19 @@ class Backbone:
             encoded = encoded.latent_dist.mode()
         return encoded.float() * self._networks.vae.config.scaling_factor
 
+    def step_down(
+        self, noisy: torch.Tensor, noise: torch.Tensor, timestep: int, lower: int
+    ) -> torch.Tensor:
+        """z at the timestep ``lower`` from z at ``timestep`` and its predicted noise (DDIM)."""
+        alpha = self._networks.alphas[timestep].to(noisy.device)
+        clean = (noisy - (1 - alpha).sqrt() * noise) / alpha.sqrt()
+        return self.noisy(clean, noise, lower)
+
+    def signal(self, timestep: int) -> float:
+        """alpha_t = 1 - beta_t of one step of the schedule, ``timestep`` of 1..999."""
+        alphas = self._networks.alphas
+        return float(alphas[timestep] / alphas[timestep - 1])
+
     def noisy(self, latents: torch.Tensor, noise: torch.Tensor, timestep: int) -> torch.Tensor:
         """z_t of the latents [F, C, h, w], ``timestep`` of 0..999."""
         alpha = self._networks.alphas[timestep].to(latents.device)
@@ -103,27 +127,30 @@ class Backbone:
         context: torch.Tensor,
         tokens: int,
         *,
-        joined: bool = True,
+        span: int | None = None,
         want_noise: bool = False,
     ) -> AttentionRead:
-        """One UNet pass over a window, read for its maps.
+        """One UNet pass over frames of a window, read for its maps.
 
         Args:
             noisy: Latents [F, C, h, w], h and w multiples of 8.
             timestep: 0..999.
             context: [T, D], the same for every frame.
             tokens: K, the leading rows of the context that are part tokens, background first.
-            joined: Whether self-attention spans the window; off, each frame stands alone.
+            span: Consecutive frames that self-attention joins, a divisor of F; None joins all.
             want_noise: Off, the pass stops after the last self-attention that is read.
 
         Raises:
-            ShapeError: If the latents do not fit the UNet's levels.
+            ShapeError: If the latents do not fit the UNet's levels or the span.
             OutOfDeviceMemoryError: If the device has no room for this window.
         """
         height, width = noisy.shape[2:]
         if height % 8 or width % 8:
             raise ShapeError("the latents", "[F, C, 8a, 8b]", noisy.shape)
-        self._tap.frames, self._tap.join_frames = len(noisy), joined
+        span = span or len(noisy)
+        if len(noisy) % span:
+            raise ShapeError("the latents", f"[a * {span}, C, h, w]", noisy.shape)
+        self._tap.frames = span
         prediction = self._run(noisy, timestep, context, tokens, want_noise=want_noise)
         try:
             sizes = cross_sizes(height, width)
@@ -147,7 +174,7 @@ class Backbone:
         if encoder is None:
             return None
         height, width = noisy.shape[2:]
-        self._tap.frames, self._tap.join_frames = len(noisy), False
+        self._tap.frames = 1
         self._run(noisy, timestep, self.text.base(()), 1, want_noise=False)
         sizes = cross_sizes(height, width)
         pooled = pool_queries(self._tap.queries, sizes, masks.to(self.device))
@@ -166,6 +193,7 @@ class Backbone:
         self._tap.clear()
         self._tap.listening, self._tap.tokens = True, tokens
         self._tap.stop_early = not want_noise
+        self.counter.forward_frames += len(noisy)
         spread = context.to(self.device, self._dtype).expand(len(noisy), -1, -1)
         latents = noisy.to(self._dtype).contiguous(memory_format=torch.channels_last)
         try:
@@ -185,12 +213,12 @@ class Backbone:
     def _dtype(self) -> torch.dtype:
         return next(self.unet.parameters()).dtype
 
-    def cross_attention_parameters(self) -> dict[str, nn.Parameter]:
-        """``to_k`` and ``to_v`` of every cross-attention, by their name in the UNet."""
+    def tunable_parameters(self, tune: str) -> dict[str, nn.Parameter]:
+        """What learning changes in the UNet, by name there; see :func:`is_tuned`."""
         return {
             name: parameter
             for name, parameter in self.unet.named_parameters()
-            if ".attn2.to_k." in name or ".attn2.to_v." in name
+            if is_tuned(name, tune)
         }
 
     @contextmanager

@@ -1,7 +1,7 @@
 """The inflated UNet: attention that sees the whole window, and taps that read it (SMITE sec. 3).
 
 diffusers' attention layers are given processors of our own. They compute what the default ones
-compute, except that self-attention joins the patches of all frames of the window (queries, keys
+compute, except that self-attention joins the patches of all frames of a span (queries, keys
 and values), with the same weights; convolutions see each frame alone, as before. The layers that
 WAS maps are read from also leave their queries and keys in an :class:`AttentionTap`.
 """
@@ -41,8 +41,8 @@ class AttentionTap:
     """What the processors of one UNet share: the window's frame count, and what was read.
 
     Attributes:
-        frames: Frames in the batch that self-attention joins; the batch holds one window.
-        join_frames: Off, every frame attends to itself alone (the UNet before inflation).
+        frames: Consecutive frames of the batch that self-attention joins; the batch holds a whole
+            number of such spans. 1: every frame attends to itself alone.
         tokens: Rows of the context that are part tokens, index 0 background.
         listening: Whether the layers leave their maps here.
         stop_early: Whether to raise :class:`MapsComplete` after the last self-attention.
@@ -52,7 +52,6 @@ class AttentionTap:
     """
 
     frames: int = 1
-    join_frames: bool = True
     tokens: int = 1
     listening: bool = False
     stop_early: bool = False
@@ -116,7 +115,7 @@ class InflatedSelfAttention:
             self.tap.selves.append((query, key))
             if self.last and self.tap.stop_early:
                 raise MapsComplete
-        frames = self.tap.frames if self.tap.join_frames else 1
+        frames = self.tap.frames
         joined = [_join_frames(x, frames) for x in (query, key, value)]
         result = functional.scaled_dot_product_attention(*joined, scale=attn.scale)
         return _project(attn, _part_frames(result, frames))

@@ -15,12 +15,15 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
+from torch import nn
 
 from smite_engine.backbone import Backbone, Networks, weights_digest
 from smite_engine.errors import BackboneError
 from smite_engine.noise import alphas_cumprod
 from smite_engine.profiles import EMBEDDED, STABLE_DIFFUSION
 from smite_engine.text_sides import ClipText, TableText
+from smite_engine.weight_files import WeightFiles, find_weight_files, folder_digest
 
 EMBEDDED_NAME = "smite-mini"
 EMBEDDED_FOLDER = Path(__file__).parent / "weights" / EMBEDDED_NAME
@@ -34,7 +37,8 @@ def load_backbone(source: str, *, device: str = "auto") -> Backbone:
         device: ``auto``, ``cpu``, ``cuda``, ``cuda:1``, ``mps``.
 
     Raises:
-        BackboneError: If the folder is absent or incomplete, or the device is not there.
+        BackboneError: If the folder is absent, incomplete or of another kind, or the device is
+            not there.
     """
     target = pick_device(device)
     folder = EMBEDDED_FOLDER if source == "embedded" else Path(source)
@@ -43,10 +47,11 @@ def load_backbone(source: str, *, device: str = "auto") -> Backbone:
             f'There is no backbone at {folder}; give "embedded" or a local diffusers folder with '
             "unet/, vae/ and text_encoder/."
         )
+    embedded = (folder / "text" / "config.json").is_file()
     try:
         with _quiet():
-            return _read(folder, target)
-    except (OSError, ValueError, KeyError, RuntimeError) as error:
+            return (_load_embedded if embedded else _load_diffusers)(folder, target)
+    except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
         reason = " ".join(str(error).split())
         raise BackboneError(f"The backbone at {folder} cannot be loaded: {reason}") from error
 
@@ -71,61 +76,148 @@ def pick_device(device: str) -> torch.device:
     return target
 
 
-def _read(folder: Path, device: torch.device) -> Backbone:
+def working_dtype(device: torch.device) -> torch.dtype:
+    """Precision of Stable Diffusion's UNet and VAE on a device.
+
+    float32 on a CPU; on CUDA bfloat16 where the device computes in it, because float16 overflows
+    in the attention of some versions; else float16.
+    """
+    if device.type == "cpu":
+        return torch.float32
+    if device.type == "cuda":
+        with torch.cuda.device(device):
+            if torch.cuda.is_bf16_supported(including_emulation=False):
+                return torch.bfloat16
+    return torch.float16
+
+
+def _load_embedded(folder: Path, device: torch.device) -> Backbone:
+    """The embedded backbone: float32 everywhere, it is small and its weights are trained."""
     from diffusers import UNet2DConditionModel
 
-    embedded = (folder / "text" / "config.json").is_file()
-    dtype = torch.float32 if device.type == "cpu" else torch.float16
-    unet = UNet2DConditionModel.from_pretrained(folder / "unet", **_offline(dtype))
-    networks = (_read_embedded if embedded else _read_diffusers)(folder, unet, dtype, device)
-    return Backbone(
-        identity=EMBEDDED_NAME if embedded else folder.resolve().name,
-        digest=weights_digest(folder),
-        networks=networks,
-        profile=EMBEDDED if embedded else STABLE_DIFFUSION,
-        device=device,
-    )
-
-
-def _read_embedded(
-    folder: Path, unet: torch.nn.Module, dtype: torch.dtype, device: torch.device
-) -> Networks:
     from smite_engine.reference_encoder import ReferenceEncoder
     from smite_engine.text_table import TextTable
     from smite_engine.tiny_autoencoder import TinyAutoencoder
 
-    table = TextTable.from_pretrained(folder / "text", **_offline(torch.float32)).to(device)
-    return Networks(
-        unet=unet,
-        vae=TinyAutoencoder.from_pretrained(folder / "vae", **_offline(dtype)),
+    options = _offline(torch.float32)
+    table = TextTable.from_pretrained(folder / "text", **options).to(device)
+    networks = Networks(
+        unet=UNet2DConditionModel.from_pretrained(folder / "unet", **options),
+        vae=TinyAutoencoder.from_pretrained(folder / "vae", **options),
         text=TableText(table),
-        encoder=ReferenceEncoder.from_pretrained(folder / "encoder", **_offline(torch.float32)),
+        encoder=ReferenceEncoder.from_pretrained(folder / "encoder", **options),
         alphas=alphas_cumprod(),
     )
+    return Backbone(
+        identity=EMBEDDED_NAME,
+        digest=weights_digest(folder),
+        networks=networks,
+        profile=EMBEDDED,
+        device=device,
+    )
 
 
-def _read_diffusers(
-    folder: Path, unet: torch.nn.Module, dtype: torch.dtype, device: torch.device
-) -> Networks:
-    from diffusers import AutoencoderKL
+def _load_diffusers(folder: Path, device: torch.device) -> Backbone:
+    files = find_weight_files(folder)
+    alphas = _read_schedule(folder)
+    networks = _read_networks(files, alphas, device)
+    _check_fit(folder, networks)
+    return Backbone(
+        identity=folder.resolve().name,
+        digest=folder_digest(files),
+        networks=networks,
+        profile=STABLE_DIFFUSION,
+        device=device,
+    )
+
+
+def _read_schedule(folder: Path) -> torch.Tensor:
+    """Cumulated alphas, float32 [T], of a folder's schedule.
+
+    Raises:
+        BackboneError: If the UNet predicts something else than noise, or on another schedule.
+    """
+    schedule = json.loads((folder / "scheduler" / "scheduler_config.json").read_text())
+    prediction = schedule.get("prediction_type", "epsilon")
+    if prediction != "epsilon":
+        raise BackboneError(
+            f"The backbone at {folder} predicts {prediction}, as the 768-pixel Stable Diffusion 2 "
+            "models do; one that predicts noise is needed: `smite models fetch sd-2.1-base`."
+        )
+    kind = schedule.get("beta_schedule", "linear")
+    if kind != "scaled_linear" or schedule.get("trained_betas") is not None:
+        raise BackboneError(
+            f"The backbone at {folder} has the noise schedule {kind}; that of Stable Diffusion, "
+            "scaled_linear, is needed."
+        )
+    return alphas_cumprod(
+        schedule["num_train_timesteps"], schedule["beta_start"], schedule["beta_end"]
+    )
+
+
+def _read_networks(files: WeightFiles, alphas: torch.Tensor, device: torch.device) -> Networks:
+    from diffusers import AutoencoderKL, UNet2DConditionModel
     from transformers import AutoTokenizer, CLIPTextModel
 
-    schedule = json.loads((folder / "scheduler" / "scheduler_config.json").read_text())
+    folder, variants = files.folder, files.variants
+    options = _offline(working_dtype(device))
+    unet = UNet2DConditionModel.from_pretrained(
+        folder / "unet", variant=variants["unet"], **options
+    )
+    keep_trained_weights_exact(unet)
+    encoder = CLIPTextModel.from_pretrained(
+        folder / "text_encoder",
+        variant=variants["text_encoder"],
+        local_files_only=True,
+        use_safetensors=True,
+    )
     tokenizer = AutoTokenizer.from_pretrained(folder / "tokenizer", local_files_only=True)
-    encoder = CLIPTextModel.from_pretrained(folder / "text_encoder", local_files_only=True)
     return Networks(
         unet=unet,
-        vae=AutoencoderKL.from_pretrained(folder / "vae", **_offline(dtype)),
+        vae=AutoencoderKL.from_pretrained(folder / "vae", variant=variants["vae"], **options),
         text=ClipText(tokenizer, encoder.float(), device),
         encoder=None,
-        alphas=alphas_cumprod(
-            schedule["num_train_timesteps"], schedule["beta_start"], schedule["beta_end"]
-        ),
+        alphas=alphas,
     )
+
+
+def _check_fit(folder: Path, networks: Networks) -> None:
+    """Raises BackboneError where the networks of a folder do not fit each other."""
+    unet, vae, text = networks.unet.config, networks.vae.config, networks.text
+    if unet.in_channels != vae.latent_channels:
+        raise BackboneError(
+            f"The UNet of the backbone at {folder} takes {unet.in_channels} channels and its VAE "
+            f"makes {vae.latent_channels}; a text-to-image model is needed, none for inpainting, "
+            "depth or enlarging."
+        )
+    width = text.base(()).shape[1]
+    if unet.cross_attention_dim != width:
+        raise BackboneError(
+            f"The UNet of the backbone at {folder} reads texts of width "
+            f"{unet.cross_attention_dim} and its text encoder gives {width}; these are parts of "
+            "different models."
+        )
+
+
+def keep_trained_weights_exact(unet: nn.Module) -> None:
+    """Keeps the weights that learning changes in float32 inside a UNet of lower precision.
+
+    Learning moves cross-attention's ``to_k`` and ``to_v`` by 1e-6 a step; bfloat16 keeps 8 bits,
+    so a weight of 0.02 would not move at all, and float16 underflows in Adam's second moment. They
+    read the short context only, so this costs next to nothing.
+    """
+    dtype = next(unet.parameters()).dtype
+    if dtype == torch.float32:
+        return
+    for name, layer in unet.named_modules():
+        if name.endswith((".attn2.to_k", ".attn2.to_v")):
+            layer.float()
+            layer.register_forward_pre_hook(lambda _, inputs: (inputs[0].float(),))
+            layer.register_forward_hook(lambda _, __, output: output.to(dtype))
 
 
 def _offline(dtype: torch.dtype) -> dict[str, Any]:
-    """Options of every ``from_pretrained``: local, no pickle, eager loading."""
+    """Options of every ``from_pretrained`` of diffusers: local, no pickle, eager loading."""
     return {
         "torch_dtype": dtype,
         "local_files_only": True,

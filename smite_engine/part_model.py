@@ -33,7 +33,11 @@ class PartModel:
         backbone_id: Name of the backbone it was learned on.
         backbone_hash: Hash of that backbone's weights, hexadecimal.
         settings: The learning settings, plain values.
-        held_out_iou: By slug; None where a part was in no held-out view.
+        tune: What was learned, see :data:`smite_engine.tuned_parameters.TUNES`; ``weights`` may be
+            empty all the same, where the embeddings alone did best.
+        selected_on: What the steps were chosen and ``held_out_iou`` was measured on: ``views`` of
+            the references, or ``references`` that were left out.
+        held_out_iou: By slug; None where a part was in no held-out picture.
         warnings: Sentences about parts that will be weak.
     """
 
@@ -43,6 +47,8 @@ class PartModel:
     backbone_id: str
     backbone_hash: str
     settings: Mapping[str, Any] = field(default_factory=dict)
+    tune: str = "cross-attention"
+    selected_on: str = "views"
     held_out_iou: Mapping[str, float | None] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
 
@@ -87,6 +93,8 @@ class PartModel:
             "backbone_id": self.backbone_id,
             "backbone_hash": self.backbone_hash,
             "settings": dict(self.settings),
+            "tune": self.tune,
+            "selected_on": self.selected_on,
             "held_out_iou": dict(self.held_out_iou),
             "warnings": list(self.warnings),
         }
@@ -133,6 +141,9 @@ class PartModel:
                 backbone_id=str(about["backbone_id"]),
                 backbone_hash=str(about["backbone_hash"]),
                 settings=about["settings"],
+                # Absent from files of the first version, which knew these alone.
+                tune=str(about.get("tune", "cross-attention")),
+                selected_on=str(about.get("selected_on", "views")),
                 held_out_iou=about["held_out_iou"],
                 warnings=tuple(about["warnings"]),
             )

@@ -11,11 +11,52 @@ class Quality:
 
     Attributes:
         area: Most pixels of the canvas that the backbone sees.
-        window: Frames that self-attention joins.
+        window: Most frames that are guided together.
+        overlap: Frames that a window shares with the one before.
+        span: Frames that self-attention joins; one gradient covers whole spans.
+        timesteps: Noise levels of the denoising steps, of 1000, falling.
+        guided: How many of the steps, the first ones, have guidance.
+        updates: Updates of the latents in each guided step.
+        step: Factor of an update's size; 10 is the authors'.
     """
 
     area: int
     window: int
+    overlap: int
+    span: int
+    timesteps: tuple[int, ...]
+    guided: int
+    updates: int
+    step: float = 10.0
+
+
+@dataclass(frozen=True)
+class Subject:
+    """Weights of the guidance for a kind of subject (eq. 7).
+
+    Attributes:
+        tracking: lambda_tracking.
+        regular: lambda_reg.
+        voting_window: Frames that vote on a point (algorithm 1).
+    """
+
+    tracking: float
+    regular: float
+    voting_window: int
+
+
+# lambda_tracking and voting windows: SMITE, appendix 7.4 (cars: 0.2 or 1). lambda_reg is not in the
+# paper; the authors' code suggests 8. On smite-mini 8, 3, 1, 0.3 and 0 were tried beside a tracking
+# weight of 1, on ten frames each of two DAVIS clips that it was trained on (goat, bmx-trees): 8 and
+# 3 undo the tracking (flicker of one pass), 1 keeps nearly all of its steadiness and the best
+# contours. The other presets have the same for want of footage of their kind; no Stable Diffusion
+# weights were at hand to choose on.
+SUBJECTS = {
+    "default": Subject(tracking=1.0, regular=1.0, voting_window=15),
+    "faces": Subject(tracking=0.5, regular=1.0, voting_window=15),
+    "horses": Subject(tracking=1.0, regular=1.0, voting_window=7),
+    "cars": Subject(tracking=0.2, regular=1.0, voting_window=15),
+}
 
 
 @dataclass(frozen=True)
@@ -29,9 +70,12 @@ class BackboneProfile:
         embedding_rate: Adam's rate of the embeddings in the first phase.
         weight_rate: Adam's rate of the weights in the second.
         late_embedding_rate: Rate of the embeddings in the second phase.
-        timestep: Noise of segmenting, of 1000.
-        contrast: Power that WAS probabilities are raised to before they become mattes.
-        draft, standard: The quality presets.
+        self_attention_rate: Rate of self-attention's queries and keys, where they are tuned.
+        timestep: Noise of reading references, of 1000.
+        rescaled_maps: Whether S is the rescaled WAS maps (the authors' inference), or the
+            accumulated probabilities that learning trains.
+        contrast: Power that probabilities are raised to before they become mattes.
+        draft, standard, paper: The quality presets.
     """
 
     learn_area: int
@@ -40,24 +84,32 @@ class BackboneProfile:
     embedding_rate: float
     weight_rate: float
     late_embedding_rate: float
+    self_attention_rate: float
     timestep: int
+    rescaled_maps: bool
     contrast: float
     draft: Quality
     standard: Quality
+    paper: Quality
 
 
-# Found on held-out views of references; a network this small wants its attention tuned hard.
+# A network this small wants its attention tuned hard, at a large rate; tuned for longer, or on
+# larger views, it fits the references better and other pictures worse.
 EMBEDDED = BackboneProfile(
-    learn_area=384 * 384,
-    embedding_steps=30,
-    weight_steps=150,
+    learn_area=256 * 256,
+    embedding_steps=20,
+    weight_steps=100,
     embedding_rate=0.02,
     weight_rate=3e-3,
     late_embedding_rate=0.005,
-    timestep=100,
+    self_attention_rate=3e-4,
+    timestep=50,
+    rescaled_maps=False,
     contrast=4.0,
-    draft=Quality(area=256 * 256, window=4),
-    standard=Quality(area=448 * 448, window=4),
+    draft=Quality(256 * 256, 4, 0, 2, (50,), 0, 0),
+    # Four updates of twice the size do what eight of the authors' size do.
+    standard=Quality(320 * 320, 16, 4, 2, (50,), 1, 4, step=20.0),
+    paper=Quality(320 * 320, 16, 8, 2, (54, 53, 52, 51), 3, 15),
 )
 
 # Rates of the method's authors for Stable Diffusion; untried here for want of the weights.
@@ -68,8 +120,11 @@ STABLE_DIFFUSION = BackboneProfile(
     embedding_rate=0.1,
     weight_rate=1e-6,
     late_embedding_rate=0.001,
+    self_attention_rate=1e-6,
     timestep=100,
+    rescaled_maps=True,
     contrast=2.0,
-    draft=Quality(area=512 * 512, window=4),
-    standard=Quality(area=640 * 512, window=8),
+    draft=Quality(512 * 512, 4, 0, 4, (100,), 0, 0),
+    standard=Quality(640 * 512, 16, 4, 4, (101,), 1, 8, step=20.0),
+    paper=Quality(640 * 512, 16, 8, 4, (104, 103, 102, 101), 3, 15),
 )

@@ -1,90 +1,42 @@
-"""Segments a shot window by window (SMITE sec. 4.3, one pass at a late timestep)."""
+"""Segments a shot window by window; each frame leaves as soon as no later window touches it."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
-from itertools import islice
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
 
+import cv2
 import numpy as np
 import torch
-from torch.nn import functional
 
 from smite_engine.backbone import Backbone
-from smite_engine.errors import Cancelled, SettingsError
-from smite_engine.losses import training_was
-from smite_engine.noise import frame_noise
+from smite_engine.boxes import crop_image
+from smite_engine.frame_maps import Frame, FrameMaps, frame_maps, sharpen
 from smite_engine.part_model import PartModel
-from smite_engine.profiles import Quality
-from smite_engine.settings import from_mapping, require_range
-from smite_engine.sizing import WorkingSize, on_picture, to_canvas, working_size
+from smite_engine.regions import Layout, in_picture, joined, lay_out
+from smite_engine.segment_settings import Plan, SegmentSettings, plan
+from smite_engine.shot_state import Region, ShotState
 from smite_engine.text_sides import with_parts
-
-QUALITIES = ("draft", "standard")
-
-
-@dataclass(frozen=True)
-class Frame:
-    """A frame of the shot: its number, and float32 [H, W, 3] display sRGB in 0..1."""
-
-    number: int
-    image: np.ndarray
+from smite_engine.tracking import Tracker, Tracks, make_tracker
+from smite_engine.window_pass import WindowPass
+from smite_engine.windows import Window, blend, windows
 
 
 @dataclass(frozen=True)
-class FrameMaps:
-    """The soft maps of one frame.
+class GuidanceProgress:
+    """How far the guidance of a window has come.
 
     Attributes:
-        number: As in the :class:`Frame`.
-        probabilities: float32 [K, h, w], background first, sums of 1, at map resolution; the map
-            covers the whole picture, its cells are equal shares of it.
-        confidence: Mean probability of the winning part over the subject's cells; 0 where no part
-            is found.
+        first: Number of the window's first frame.
+        region, regions: Which region of the picture of how many, counted from 1.
+        done, total: Updates of the latents.
     """
 
-    number: int
-    probabilities: np.ndarray
-    confidence: float
-
-
-@dataclass(frozen=True)
-class SegmentSettings:
-    """Segmentation settings; None takes the quality preset's value.
-
-    Attributes:
-        quality: ``draft`` (small, fast) or ``standard``.
-        seed: Of the noise.
-        window: Frames that self-attention joins.
-        area: Most pixels of the canvas.
-        contrast: Power that probabilities are raised to; higher has harder edges.
-    """
-
-    quality: str = "standard"
-    seed: int = 0
-    window: int | None = None
-    area: int | None = None
-    contrast: float | None = None
-
-    def __post_init__(self) -> None:
-        if self.quality not in QUALITIES:
-            raise SettingsError(
-                f'The quality "{self.quality}" is not in this version; use '
-                f"{' or '.join(QUALITIES)}."
-            )
-        require_range("window", self.window or 1, 1, 64)
-        require_range("area", self.area or 64 * 64, 64 * 64, 2048 * 2048)
-        require_range("contrast", self.contrast or 1.0, 0.5, 16)
-
-    @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> SegmentSettings:
-        """Settings from plain values; raises SettingsError on an unknown name."""
-        return from_mapping(cls, values)
-
-    def preset(self, backbone: Backbone) -> Quality:
-        chosen = backbone.profile.draft if self.quality == "draft" else backbone.profile.standard
-        return Quality(area=self.area or chosen.area, window=self.window or chosen.window)
+    first: int
+    region: int
+    regions: int
+    done: int
+    total: int
 
 
 def segment(
@@ -93,94 +45,184 @@ def segment(
     frames: Iterable[Frame],
     settings: SegmentSettings,
     *,
+    resume: ShotState | None = None,
+    finished: Callable[[ShotState], None] = lambda _: None,
+    progress: Callable[[GuidanceProgress], None] = lambda _: None,
     cancelled: Callable[[], bool] = lambda: False,
 ) -> Iterator[FrameMaps]:
-    """Yields the maps of each frame, a window at a time; memory does not grow with the shot.
+    """Yields the maps of each frame, in order; memory does not grow with the shot.
 
     Args:
         backbone: The one that ``model`` was learned on; is as it was when the iteration ends.
         model: The part model.
-        frames: In the shot's order; all of one size. Read one window ahead of what is yielded.
+        frames: In the shot's order; all of one size. Read one window and one frame ahead.
         settings: See :class:`SegmentSettings`.
-        cancelled: Asked before each window.
+        resume: What ``finished`` was given after the last window of an earlier run with the same
+            arguments; ``frames`` then begins with ``resume.next_frame``.
+        finished: Called when all final frames of a window have been taken, with all that the next
+            window needs. Not called after the last one.
+        progress: Called after each update of the latents.
+        cancelled: Asked before each pass of the UNet.
 
     Raises:
         BackboneMismatchError: If the model belongs to another backbone.
+        TrackerError: If the tracker that the settings name is not there.
         Cancelled: If ``cancelled()`` is true.
-        OutOfDeviceMemoryError: If a window does not fit the device.
+        OutOfDeviceMemoryError: If a span of frames does not fit the device.
     """
     model.require_backbone(backbone.id, backbone.hash)
-    preset = settings.preset(backbone)
+    decided = plan(settings, backbone)
     base = backbone.text.base(model.parts.names).to(backbone.device)
-    context = with_parts(base, model.embeddings.to(backbone.device))
-    each = _Pass(
+    passes = WindowPass(
         backbone=backbone,
-        context=context,
+        context=with_parts(base, model.embeddings.to(backbone.device)),
         tokens=len(model.parts) + 1,
-        seed=settings.seed,
-        area=preset.area,
-        contrast=settings.contrast or backbone.profile.contrast,
+        settings=settings,
+        plan=decided,
+        cancelled=cancelled,
     )
-    remaining = iter(frames)
+    shot = _Shot(
+        settings, decided, passes, progress, trackers=_Trackers(settings, decided, backbone)
+    )
+    shot.state = resume
+    stream = iter(frames)
+    held = [next(stream) for _ in resume.held] if resume else []
     with backbone.tuned(model.weights):
-        while window := list(islice(remaining, preset.window)):
-            if cancelled():
-                raise Cancelled("The segment job was cancelled.")
-            for frame, probabilities in zip(window, each.maps(window), strict=True):
-                yield FrameMaps(frame.number, probabilities, _confidence(probabilities))
+        for window in windows(
+            stream, decided.quality.window, decided.quality.overlap, already=held
+        ):
+            yield from shot.segment(window)
+            if not window.last and shot.state is not None:
+                finished(shot.state)
 
 
-@dataclass(frozen=True)
-class _Pass:
-    """What every window of a shot is passed through with."""
+@dataclass
+class _Shot:
+    """The way through one shot: what stays, and the state that one window hands to the next."""
 
-    backbone: Backbone
-    context: torch.Tensor
-    tokens: int
-    seed: int
-    area: int
-    contrast: float
+    settings: SegmentSettings
+    plan: Plan
+    passes: WindowPass
+    progress: Callable[[GuidanceProgress], None]
+    trackers: _Trackers
+    state: ShotState | None = None
 
-    @torch.no_grad()
-    def maps(self, window: list[Frame]) -> np.ndarray:
-        """Probabilities float32 [F, K, h, w] of one window."""
-        size = working_size(*window[0].image.shape[:2], self.area)
-        latents = torch.cat([self.backbone.encode(_canvas(frame, size)) for frame in window])
-        shape = tuple(latents.shape[1:])
-        noise = torch.stack([frame_noise(self.seed, frame.number, shape) for frame in window])
-        timestep = self.backbone.profile.timestep
-        noisy = self.backbone.noisy(latents, noise, timestep)
-        read = self.backbone.read(noisy, timestep, self.context, self.tokens)
-        was = on_picture(training_was(read), size).clamp_min(0)
-        return sharpen(was, self.contrast).cpu().numpy()
+    def segment(self, window: Window[Frame]) -> list[FrameMaps]:
+        """The final frames of the window."""
+        images = [frame.image for frame in window.frames]
+        numbers = [frame.number for frame in window.frames]
+        quality = self.plan.quality
+        layout = lay_out(
+            self.settings,
+            quality.area,
+            images,
+            self.state,
+            lambda known: self._first_pass(images[known:], numbers[known:]),
+        )
+        maps = [
+            self._region(window, index, layout, images, numbers)
+            for index in range(len(layout.boxes))
+        ]
+        probabilities = joined(layout, [self.passes.probabilities(each) for each in maps])
+        if self.state is not None and layout.continues and window.overlap:
+            old, shared = self.state.probabilities.to(probabilities), window.overlap
+            joint = blend(old, probabilities[:shared])
+            probabilities = torch.cat([joint, probabilities[shared:]])
+        final = len(window.final)
+        self.state = ShotState(
+            after=numbers[final - 1],
+            focus=layout.focus,
+            held=tuple(numbers[final:]),
+            probabilities=probabilities[final:],
+            regions=tuple(
+                Region(boxes[final:], each[final:])
+                for boxes, each in zip(layout.boxes, maps, strict=True)
+            ),
+        )
+        sharp = sharpen(probabilities[:final], self.plan.contrast)
+        shown = in_picture(layout, sharp, self.settings.margin)
+        return [frame_maps(number, found) for number, found in zip(numbers, shown, strict=False)]
+
+    def _region(
+        self,
+        window: Window[Frame],
+        index: int,
+        layout: Layout,
+        images: list[np.ndarray],
+        numbers: list[int],
+    ) -> torch.Tensor:
+        """S of one region, [F, K, h, w]."""
+        boxes = layout.boxes[index]
+        views = _alike([crop_image(*pair) for pair in zip(images, boxes, strict=True)])
+        shared = window.overlap if layout.continues else 0
+        carried = self.state.regions[index].maps if self.state and shared else None
+        size = self.passes.size(*views[0].shape[:2])
+        return self.passes.maps(
+            views,
+            numbers,
+            self.trackers.track(index, views, size.grid, shared),
+            carried,
+            lambda done, total: self.progress(
+                GuidanceProgress(numbers[0], index + 1, len(layout.boxes), done, total)
+            ),
+        )
+
+    def _first_pass(self, images: list[np.ndarray], numbers: list[int]) -> torch.Tensor:
+        """Probabilities [F, K, h, w] of one small pass over the whole picture."""
+        quick = self.passes.backbone.profile.draft
+        area = min(quick.area, self.plan.quality.area)
+        one_pass = replace(self.plan, quality=replace(quick, area=area))
+        passes = replace(self.passes, plan=one_pass)
+        return passes.probabilities(passes.maps(images, numbers, None, None, lambda *_: None))
 
 
-def sharpen(probabilities: torch.Tensor, contrast: float) -> torch.Tensor:
-    """p ** contrast, normalised over K, of [F, K, h, w]; the arg-max stays what it is."""
-    powered = probabilities.clamp_min(1e-8) ** contrast
-    return powered / powered.sum(dim=1, keepdim=True)
+def _alike(views: list[np.ndarray]) -> list[np.ndarray]:
+    """Views [H_i, W_i, 3] of one size, that of the last: a crop may change its size at a join."""
+    height, width = views[-1].shape[:2]
+    return [
+        view
+        if view.shape[:2] == (height, width)
+        else cv2.resize(view, (width, height), interpolation=cv2.INTER_LINEAR)
+        for view in views
+    ]
 
 
-def _canvas(frame: Frame, size: WorkingSize) -> torch.Tensor:
-    image = torch.from_numpy(frame.image).permute(2, 0, 1)[None]
-    return to_canvas(image, size)
+class _Trackers:
+    """A tracker for each region, and the tracks that the next window reuses."""
 
+    def __init__(self, settings: SegmentSettings, decided: Plan, backbone: Backbone) -> None:
+        self._settings, self._backbone = settings, backbone
+        # At the ends of a window of frames the voters are all on one side.
+        self._reach = decided.guidance.voting_window - 1
+        self._made: list[Tracker] = []
+        self._last: dict[int, Tracks] = {}
+        self._wanted = decided.track
+        if decided.track:
+            self._tracker(0)  # A tracker that is missing is told before any work.
 
-def _confidence(probabilities: np.ndarray) -> float:
-    winner = probabilities.argmax(axis=0)
-    subject = winner > 0
-    return float(probabilities.max(axis=0)[subject].mean()) if subject.any() else 0.0
+    def track(
+        self, region: int, views: list[np.ndarray], grid: tuple[int, int], shared: int
+    ) -> Tracks | None:
+        """Tracks of a region's frames, of which the first ``shared`` are known; None if unused."""
+        if not self._wanted:
+            return None
+        known = self._last.get(region) if shared else None
+        if known is not None:
+            known = Tracks(
+                known.positions[-shared:, -shared:].clone(),
+                known.visible[-shared:, -shared:].clone(),
+            )
+        found = self._tracker(region).track(views, grid, self._reach, known)
+        self._last[region] = found
+        return found
 
-
-def mattes_at(maps: FrameMaps, height: int, width: int) -> np.ndarray:
-    """Mattes float32 [K - 1, height, width] in 0..1, sums at most 1: bilinear edges."""
-    soft = torch.from_numpy(maps.probabilities)[None]
-    grown = functional.interpolate(soft, size=(height, width), mode="bilinear")
-    return grown[0, 1:].numpy()
-
-
-def labels_at(maps: FrameMaps, height: int, width: int) -> np.ndarray:
-    """Label map uint8 [height, width]: the most probable part of each pixel, 0 background."""
-    soft = torch.from_numpy(maps.probabilities)[None]
-    grown = functional.interpolate(soft, size=(height, width), mode="bilinear")
-    return grown[0].argmax(dim=0).to(torch.uint8).numpy()
+    def _tracker(self, region: int) -> Tracker:
+        while len(self._made) <= region:
+            self._made.append(
+                make_tracker(
+                    self._settings.tracker,
+                    device=self._backbone.device,
+                    weights=self._settings.tracker_weights or None,
+                )
+            )
+        return self._made[region]

@@ -25,7 +25,20 @@ from .cli_options import (
     read_parts,
     read_settings,
 )
-from .cli_output import ProgressView, as_duration, as_percent, print_facts, print_json
+from .cli_output import (
+    ProgressView,
+    as_duration,
+    as_percent,
+    print_facts,
+    print_json,
+    print_table,
+)
+
+HELD_OUT = {
+    "views": "augmented views of the references",
+    "references": "references left out in turn",
+}
+"""What the held-out IoU was measured on, by the engine's name for it."""
 
 
 def learn(
@@ -91,13 +104,17 @@ def _report(result: dict[str, Any], json_wanted: bool) -> None:
     if json_wanted:
         print_json(result)
         return
-    facts: list[tuple[str, object]] = [
-        ("model", result.get("model", "")),
-        ("file", result.get("part_model", "")),
-        ("time", as_duration(result.get("seconds"))),
-    ]
+    print_facts(
+        [
+            ("model", result.get("model", "")),
+            ("file", result.get("part_model", "")),
+            ("time", as_duration(result.get("seconds"))),
+            ("held out", HELD_OUT.get(str(result.get("selected_on")), "-")),
+        ]
+    )
+    names = result.get("parts") or {}
     held_out = result.get("held_out_iou") or {}
-    facts += [(f"held-out IoU, {part}", as_percent(value)) for part, value in held_out.items()]
-    print_facts(facts)
+    rows = [(str(names.get(part, part)), as_percent(value)) for part, value in held_out.items()]
+    print_table(("part", "held-out IoU"), rows)
     for warning in result.get("warnings", ()):
         print_facts([("warning", warning)])

@@ -29,7 +29,8 @@ Backbone = Annotated[
     typer.Option(
         "--backbone",
         metavar="NAME",
-        help="'embedded', or a diffusers folder; for the private server.",
+        help="'embedded', one of `smite models fetch`, or a diffusers folder; for the private"
+        " server.",
     ),
 ]
 Device = Annotated[

@@ -12,12 +12,17 @@ import platformdirs
 from smite_protocol.endpoints import DEFAULT_ENDPOINT, check_endpoint
 from smite_protocol.errors import BadInput, BadPath
 
+from .backbones import resolve_backbone
+
 MEBIBYTE = 1024 * 1024
 HOME_VARIABLE = "SMITE_HOME"
 
 
 def smite_home() -> Path:
-    """Return the folder of this user's jobs and part models; ``SMITE_HOME`` overrides it."""
+    """Return the folder of this user's jobs, part models and backbones.
+
+    ``SMITE_HOME`` overrides it.
+    """
     chosen = os.environ.get(HOME_VARIABLE)
     if chosen:
         return Path(chosen).expanduser().absolute()
@@ -81,7 +86,8 @@ class ServerConfig:
     ``roots`` are the folders whose files jobs may name; none: jobs may name no paths. A private
     server's may be single files, or folders that are yet to be made.
     ``threads`` is the number of CPU threads of the worker; 0: all cores. ``engine`` is the
-    worker's engine module. Raises EndpointRefused, BadPath, BadInput.
+    worker's engine module. ``backbone`` is "embedded", the name or id of a fetched one, or a
+    folder. Raises EndpointRefused, BadPath, BadInput, BadBackbone.
     """
 
     endpoint: str = DEFAULT_ENDPOINT
@@ -107,6 +113,7 @@ class ServerConfig:
             raise BadInput(f"threads is {self.threads}; it must be 0 (all cores) or more.")
         if not self.backbone or not self.device:
             raise BadInput("backbone and device must not be empty; try 'embedded' and 'auto'.")
+        _ = self.backbone_source  # a backbone that is not here is told at once
 
     def _checked_roots(self) -> tuple[Path, ...]:
         if self.private:
@@ -117,6 +124,11 @@ class ServerConfig:
     def spool_folder(self) -> Path:
         """Where uploads and sent-back mattes lie."""
         return self.spool if self.spool is not None else self.home / "spool"
+
+    @property
+    def backbone_source(self) -> str:
+        """What the engine loads: "embedded", or a folder. Raises BadBackbone."""
+        return resolve_backbone(self.backbone, self.home)
 
     @property
     def models_folder(self) -> Path:

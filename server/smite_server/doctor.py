@@ -22,6 +22,7 @@ from smite_protocol.endpoints import DEFAULT_ENDPOINT
 from smite_protocol.errors import ServerUnreachable, SmiteError
 from smite_protocol.specs import DoctorSpec
 
+from .backbones import PUBLISHED, fetched_backbone, fetched_backbones
 from .cli import OLDEST
 from .cli_connect import server_for_work
 from .cli_options import Backbone, Device, Json, Server
@@ -58,6 +59,7 @@ def doctor(
     """Check what works here; each line is ok, or says how to fix it."""
     with busy("trying the libraries", quiet=json_wanted):
         checks = [_python(), *_packages(), _ocio_variable(), _disk(smite_home()), _server(server)]
+    checks += _weights(smite_home())
     with busy("asking the worker for devices, backbone and trackers", quiet=json_wanted):
         checks += _worker(server, backbone, device)
     broken = [check for check in checks if check.required and not check.ok]
@@ -123,6 +125,26 @@ def _disk(home: Path) -> Check:
     free = shutil.disk_usage(there).free
     detail = f"{free / 1024**3:.1f} GiB free for {home}"
     return Check("disk", free >= FREE_BYTES, detail, "free 2 GiB, or set SMITE_HOME elsewhere")
+
+
+def _weights(home: Path) -> list[Check]:
+    """Say which backbones are fetched and whole, and how to get those that are not."""
+    found = []
+    for known in PUBLISHED:
+        if fetched_backbone(home, known.name) is None:
+            fix = f"smite models fetch {known.name}"
+            name, licence = f"weights {known.name}", known.licence
+            found.append(Check(name, False, "not fetched", fix, required=False, licence=licence))
+    for backbone in fetched_backbones(home):
+        damaged = backbone.damaged_files()
+        at = (
+            f"{backbone.id} at {backbone.commit[:12]}" if backbone.files else "not fetched by smite"
+        )
+        detail = f"{damaged[0]} is missing or of another size" if damaged else at
+        fix = f"smite models fetch {backbone.id} --name {backbone.name} --force"
+        name, licence = f"weights {backbone.name}", backbone.licence
+        found.append(Check(name, not damaged, detail, fix, required=False, licence=licence))
+    return found
 
 
 def _server(server: str | None) -> Check:

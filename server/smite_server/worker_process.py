@@ -43,6 +43,7 @@ class WorkerProcess:
 
     def __init__(self, config: ServerConfig, context: zmq.Context[zmq.Socket[bytes]]) -> None:
         self._config = config
+        self._backbone = config.backbone_source
         self.socket = context.socket(zmq.ROUTER)
         self.socket.setsockopt(zmq.LINGER, 0)
         self.socket.setsockopt(zmq.MAXMSGSIZE, 16 * 1024 * 1024)
@@ -110,7 +111,7 @@ class WorkerProcess:
     def _arguments(self) -> list[str]:
         config = self._config
         return [
-            *("--backbone", config.backbone),
+            *("--backbone", self._backbone),
             *("--device", config.device),
             *("--engine", config.engine),
             *("--spool", str(config.spool_folder)),

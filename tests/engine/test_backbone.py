@@ -45,7 +45,7 @@ def test_frames_of_a_window_see_each_other_only_when_joined(backbone: Backbone) 
     latents = latents_of(backbone)
     context = backbone.text.base(("hull",))
     alone = backbone.read(latents[:1], 50, context, 2).cross
-    apart = backbone.read(latents, 50, context, 2, joined=False).cross[:1]
+    apart = backbone.read(latents, 50, context, 2, span=1).cross[:1]
     joined = backbone.read(latents, 50, context, 2).cross[:1]
     torch.testing.assert_close(apart, alone, atol=1e-4, rtol=1e-4)
     assert (joined - alone).abs().max() > 1e-3
@@ -74,7 +74,7 @@ def test_only_the_rows_of_the_parts_are_replaced(backbone: Backbone) -> None:
 
 
 def test_tuned_weights_are_taken_back(backbone: Backbone) -> None:
-    name, parameter = next(iter(backbone.cross_attention_parameters().items()))
+    name, parameter = next(iter(backbone.tunable_parameters("cross-attention").items()))
     before = parameter.detach().clone()
     with backbone.tuned({name: torch.zeros_like(before)}):
         assert not parameter.any()

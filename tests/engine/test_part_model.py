@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
 import torch
+from safetensors import safe_open
 from safetensors.torch import save_file
 
 from smite_engine import PartModel, PartSet
@@ -20,6 +22,8 @@ def model() -> PartModel:
         backbone_id="smite-mini",
         backbone_hash="ab" * 32,
         settings={"seed": 3},
+        tune="self-attention",
+        selected_on="references",
         held_out_iou={"left_eye": 0.5, "mane": None},
         warnings=("The part mane will be weak.",),
     )
@@ -33,8 +37,28 @@ def test_a_model_survives_its_file(tmp_path: Path) -> None:
     assert torch.equal(loaded.embeddings, model().embeddings)
     assert torch.equal(loaded.weights["up.attn2.to_k.weight"], torch.ones(2, 2))
     assert loaded.held_out_iou == {"left_eye": 0.5, "mane": None}
+    assert (loaded.tune, loaded.selected_on) == ("self-attention", "references")
     assert loaded.hash == model().hash
     assert [p.name for p in tmp_path.iterdir()] == ["horse.safetensors"]
+
+
+def test_a_file_of_the_first_version_says_what_that_could(tmp_path: Path) -> None:
+    tensors, about = load_file_with_text(model(), tmp_path)
+    for name in ("tune", "selected_on"):
+        del about[name]
+    save_file(tensors, tmp_path / "old.safetensors", {"smite": json.dumps(about)})
+    loaded = PartModel.load(tmp_path / "old.safetensors")
+    assert (loaded.tune, loaded.selected_on) == ("cross-attention", "views")
+    assert loaded.parts == model().parts
+
+
+def load_file_with_text(
+    saved: PartModel, folder: Path
+) -> tuple[dict[str, torch.Tensor], dict[str, object]]:
+    saved.save(folder / "new.safetensors")
+    with safe_open(folder / "new.safetensors", framework="pt") as file:
+        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        return tensors, json.loads(file.metadata()["smite"])
 
 
 def test_files_that_are_no_part_models(tmp_path: Path) -> None:

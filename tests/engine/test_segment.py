@@ -21,12 +21,12 @@ from smite_engine import (
     mattes_at,
     segment,
 )
-from smite_engine.errors import BackboneMismatchError, Cancelled, SettingsError
+from smite_engine.errors import BackboneMismatchError, Cancelled, SettingsError, TrackerError
+from smite_engine.frame_maps import FrameMaps, sharpen
 from smite_engine.noise import frame_noise
-from smite_engine.segment import FrameMaps, sharpen
 from tests.support.stills import square_and_ball
 
-SMALL = SegmentSettings(area=64 * 128, window=3)
+SMALL = SegmentSettings(quality="draft", area=64 * 128, window=3, span=3, focus="whole")
 
 
 @pytest.fixture(scope="module")
@@ -80,7 +80,7 @@ def test_frames_are_read_one_window_ahead_at_most(tiny_mini: Backbone, model: Pa
             yield frame
 
     for done, _ in enumerate(segment(tiny_mini, model, frames(), SMALL)):
-        assert read <= done + 3
+        assert read <= done + 4  # The window, and one more to know whether it is the last.
 
 
 def test_a_model_of_another_backbone_is_refused(tiny_sd: Backbone, model: PartModel) -> None:
@@ -124,6 +124,30 @@ def test_noise_is_a_function_of_seed_and_frame() -> None:
     assert frame_noise(1, -5, (2, 2, 2)).shape == (2, 2, 2)
 
 
-def test_a_quality_that_is_not_there_is_refused() -> None:
-    with pytest.raises(SettingsError, match="draft or standard"):
-        SegmentSettings(quality="paper")
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"quality": "best"}, "draft, standard, paper"),
+        ({"subject": "dogs"}, "default, faces, horses, cars"),
+        ({"tracker": "sift"}, "dis, .*none"),
+        ({"focus": "zoom"}, "auto, whole, crop, tiles"),
+        ({"lambda_tracking": -1}, "lambda_tracking"),
+        ({"lowpass": 0}, "lowpass"),
+        ({"window": 0}, "window"),
+        ({"updates": 0}, "updates"),
+    ],
+    ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",
+)
+def test_a_setting_out_of_its_range_is_refused(values: dict[str, object], message: str) -> None:
+    with pytest.raises(SettingsError, match=message):
+        SegmentSettings.from_dict(values)
+
+
+def test_a_tracker_that_is_not_installed_is_told_before_any_work(
+    tiny_mini: Backbone, model: PartModel
+) -> None:
+    before = tiny_mini.counter.forward_frames
+    settings = SegmentSettings(tracker="cotracker", area=64 * 64)
+    with pytest.raises(TrackerError, match="CC-BY-NC"):
+        next(segment(tiny_mini, model, shot(2), settings))
+    assert tiny_mini.counter.forward_frames == before

@@ -186,9 +186,10 @@ class TestOtherServers:
         model.write_bytes((server.home / "models" / "cart.safetensors").read_bytes())
         spec = at(stage, segment(model="{stage}/cart.safetensors"))
         for backbone, code in (("missing", "bad_backbone"), ("other", "backbone_mismatch")):
-            home = tmp_path / backbone
+            home, folder = tmp_path / "home" / backbone, tmp_path / backbone
+            folder.mkdir()
             with (
-                running_server(home, roots=(stage,), backbone=backbone) as other,
+                running_server(home, roots=(stage,), backbone=str(folder)) as other,
                 other.client() as client,
                 pytest.raises(SmiteError) as caught,
             ):

@@ -34,14 +34,14 @@ def run(task: Task) -> dict[str, Any]:
     task.check_cancelled()
     task.progress.tell("loading the backbone")
     backbone = task.session.backbone
+    # One stage for the whole job, whatever phase it is in: the time left is estimated per stage.
+    task.progress.tell("learning")
     model = engine.learn(
         backbone,
         _references(engine, raw),
         parts,
         settings,
-        progress=lambda step: task.progress.tell(
-            f"learning: {step.stage}", int(step.done), int(step.total)
-        ),
+        progress=lambda step: task.progress.tell("learning", int(step.done), int(step.total)),
         cancelled=task.cancelled,
     )
     task.check_cancelled()
@@ -54,6 +54,7 @@ def run(task: Task) -> dict[str, Any]:
         "part_model": str(path),
         "seconds": round(time.monotonic() - begun, 3),
         "held_out_iou": dict(model.held_out_iou),
+        "selected_on": model.selected_on,
         "warnings": [*notes, *model.warnings],
         "parts": {part.slug: part.name for part in model.parts.parts},
         "references": [reference.name for reference in raw],

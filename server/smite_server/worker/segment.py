@@ -152,11 +152,22 @@ def _segment_rest(shot: Shot, settings: Any) -> None:
     """Segment the frames that are not written yet."""
     task, engine = shot.task, shot.task.session.engine
     maps = engine.segment(
-        task.session.backbone, shot.model, _frames(shot), settings, cancelled=task.cancelled
+        task.session.backbone,
+        shot.model,
+        _frames(shot),
+        settings,
+        progress=lambda step: task.progress.tell(_stage(step), int(step.done), int(step.total)),
+        cancelled=task.cancelled,
     )
     for found in maps:
         _write(shot, found)
         task.check_cancelled()
+
+
+def _stage(step: Any) -> str:
+    """What a window's guidance is called in progress lines."""
+    region = f", region {step.region} of {step.regions}" if step.regions > 1 else ""
+    return f"guiding from frame {step.first}{region}"
 
 
 def _frames(shot: Shot) -> Iterator[Any]:

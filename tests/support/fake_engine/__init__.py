@@ -108,6 +108,7 @@ class PartModel:
     backbone_hash: str
     held_out_iou: Mapping[str, float | None]
     warnings: tuple[str, ...] = ()
+    selected_on: str = "views"
 
     @property
     def hash(self) -> str:
@@ -139,7 +140,7 @@ class PartModel:
 
 
 def load_backbone(source: str, *, device: str = "auto") -> Backbone:
-    if source == "missing":
+    if Path(source).name == "missing":
         raise BackboneError("There is no backbone at missing; give embedded or a folder.")
     digest = hashlib.sha256(source.encode()).hexdigest()
     return Backbone(source, digest, "cpu" if device == "auto" else device)
@@ -175,6 +176,7 @@ def segment(
     frames: Iterable[Frame],
     settings: SegmentSettings,
     *,
+    progress: Callable[[Any], None] = lambda _: None,
     cancelled: Callable[[], bool],
 ) -> Iterator[FrameMaps]:
     if model.backbone_hash != backbone.hash:
