@@ -65,8 +65,10 @@ class Configuration:
 
 EMBEDDINGS, TUNED = {"tune": "embeddings"}, {"tune": "cross-attention"}
 NO_TRACKING, NO_LOWPASS = {"lambda_tracking": 0}, {"lambda_reg": 0}
-STANDARD = {"quality": "standard", "focus": "whole"}
-PAPER = {**STANDARD, "quality": "paper"}
+WHOLE = {"focus": "whole"}
+PRESET, PAPER = {"quality": "standard", **WHOLE}, {"quality": "paper", **WHOLE}
+# One guided step without the last vote: what an energy does, and nothing else.
+STANDARD = {**PRESET, "guided": 1, "updates": 4, "step": 20.0, "vote_last": False}
 ONE_PASS = {**STANDARD, **NO_TRACKING, **NO_LOWPASS}
 
 CONFIGURATIONS: dict[str, Configuration] = {
@@ -74,6 +76,7 @@ CONFIGURATIONS: dict[str, Configuration] = {
     "tracking": Configuration(TUNED, {**STANDARD, **NO_LOWPASS}, SHOTS),
     "low-pass": Configuration(TUNED, {**STANDARD, **NO_TRACKING}, SHOTS),
     "both": Configuration(TUNED, STANDARD, SHOTS),
+    "standard": Configuration(TUNED, PRESET, PAPER_SHOTS),
     "paper": Configuration(TUNED, PAPER, PAPER_SHOTS),
     "both, embeddings only": Configuration(EMBEDDINGS, STANDARD, SHOTS),
     "one pass, embeddings only": Configuration(EMBEDDINGS, ONE_PASS, STILLS),

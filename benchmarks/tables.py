@@ -30,6 +30,7 @@ ORDER = (
     "low-pass",
     "both",
     "both, embeddings only",
+    "standard",
     "paper",
     "one pass, embeddings only",
 )
@@ -219,7 +220,7 @@ def _mean_of_any(found: Iterable[Mapping[int, Row] | None], name: str) -> float 
 
 
 def _standard_and_paper(chosen: Chosen, shots: Sequence[str]) -> str:
-    """`standard` is "both"; the differences are those of the seeds' means."""
+    """The differences are those of the seeds' means."""
     head = ["shot", "mIoU", "of paper", "points", "flicker", "of paper", "ratio", "passes", "paper"]
     columns: tuple[tuple[str, int, Callable[[float, float], str] | None], ...] = (
         ("miou_foreground", 3, lambda own, paper: f"{100 * (own - paper):+.1f}"),
@@ -230,7 +231,7 @@ def _standard_and_paper(chosen: Chosen, shots: Sequence[str]) -> str:
     for shot in shots:
         line = [shot]
         for name, digits, compare in columns:
-            pair = [mean(values(_of_shot(chosen, shot, m), name)) for m in ("both", "paper")]
+            pair = [mean(values(_of_shot(chosen, shot, m), name)) for m in ("standard", "paper")]
             line += [figure([value], digits) for value in pair]
             if compare is not None:
                 own, paper = pair

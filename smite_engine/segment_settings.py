@@ -37,7 +37,11 @@ class SegmentSettings:
         window: Most frames that are guided together.
         overlap: Frames that a window shares with the one before.
         span: Frames that self-attention joins.
+        guided: Denoising steps with guidance, at most one less than the preset's steps; 1 takes the
+            last step alone.
         updates: Updates of the latents in each guided denoising step.
+        step: Factor of an update's size; 10 is the authors'.
+        vote_last: Whether the maps after the last step are voted along the tracks once more.
         area: Most pixels of the canvas.
         contrast: Power that probabilities are raised to; higher has harder edges.
         focus: ``whole`` picture; ``crop`` around the subject, in a second pass; overlapping
@@ -58,7 +62,10 @@ class SegmentSettings:
     window: int | None = None
     overlap: int | None = None
     span: int | None = None
+    guided: int | None = None
     updates: int | None = None
+    step: float | None = None
+    vote_last: bool | None = None
     area: int | None = None
     contrast: float | None = None
     focus: str = "auto"
@@ -78,7 +85,9 @@ class SegmentSettings:
             "window": (1, 64),
             "overlap": (0, 63),
             "span": (1, 64),
+            "guided": (1, 3),
             "updates": (1, 100),
+            "step": (0.1, 1000),
             "area": (64 * 64, 2048 * 2048),
             "contrast": (0.5, 16),
             "margin": (0, 0.4),
@@ -130,7 +139,8 @@ def plan(settings: SegmentSettings, backbone: Backbone) -> Plan:
         guidance = Subject(0.0, guidance.regular, guidance.voting_window)
     window = _first(settings.window, preset.window)
     span = min(_first(settings.span, preset.span), window)
-    guided = preset.guided if guidance.tracking or guidance.regular else 0
+    wanted = _first(settings.guided, preset.guided) if preset.guided else 0
+    guided = wanted if guidance.tracking or guidance.regular else 0
     overlap = min(_first(settings.overlap, preset.overlap), window - 1) if guided else 0
     advance = max(span, (window - overlap) // span * span)
     quality = Quality(
@@ -138,10 +148,11 @@ def plan(settings: SegmentSettings, backbone: Backbone) -> Plan:
         window=window,
         overlap=max(0, window - advance),
         span=span,
-        timesteps=preset.timesteps if guided else preset.timesteps[-1:],
+        timesteps=preset.timesteps[-(guided + 1) :] if guided > 1 else preset.timesteps[-1:],
         guided=guided,
         updates=_first(settings.updates, preset.updates),
-        step=preset.step,
+        step=_first(settings.step, preset.step),
+        vote_last=_first(settings.vote_last, preset.vote_last),
     )
     contrast = _first(settings.contrast, profile.contrast)
     return Plan(quality, guidance, bool(guided and guidance.tracking), contrast)

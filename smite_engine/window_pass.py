@@ -84,7 +84,10 @@ class WindowPass:
                 noisy = self._guide(noisy, index, size, maps, reference, tracks, ticked)
             if index + 1 < len(steps):
                 noisy = self._step_down(noisy, timestep, steps[index + 1])
-        return self._read(noisy, steps[-1], size)
+        last = self._read(noisy, steps[-1], size)
+        if tracks is None or not self.plan.quality.vote_last:
+            return last
+        return vote(last, tracks.positions, tracks.visible, self.plan.guidance.voting_window)
 
     def _guide(
         self,

@@ -34,7 +34,16 @@ from tests.support.stills import square_and_ball
 
 REPOSITORY = Path(__file__).parents[2]
 GUIDED = SegmentSettings(
-    area=64 * 64, window=6, overlap=2, span=2, updates=2, voting_window=3, focus="whole"
+    area=64 * 64,
+    window=6,
+    overlap=2,
+    span=2,
+    guided=1,
+    updates=2,
+    step=20.0,
+    vote_last=False,
+    voting_window=3,
+    focus="whole",
 )
 
 

@@ -123,7 +123,8 @@ def test_test_after_demo_adds_the_tools_and_demo_after_test_does_not(
     installer.install(frozenset({"server"}))
     processes.commands.clear()
     installer.install(frozenset({"server", "dev"}))
-    assert processes.pip()[-1][-1] == ".[dev,server]"
+    assert processes.pip()[-2][-1] == ".[dev,server]"
+    assert processes.pip()[-1][-2:] == ["--no-deps", "vos-benchmark==0.1.0"]
     assert not any(command[1:3] == ["-m", "venv"] for command in processes.commands)
     processes.commands.clear()
     installer.install(frozenset({"server"}))
