@@ -17,6 +17,9 @@ from smite_engine.tracking import tracker_names
 QUALITIES = ("draft", "standard", "paper")
 FOCUSES = ("auto", *Focus)
 NO_TRACKER = "none"
+WHOLE_NUMBERS = frozenset(
+    {"voting_window", "window", "overlap", "span", "guided", "updates", "area"}
+)
 
 
 @dataclass(frozen=True)
@@ -95,7 +98,12 @@ class SegmentSettings:
         for name, (low, high) in ranges.items():
             value = getattr(self, name)
             if value is not None:
+                _require_number(name, value, whole=name in WHOLE_NUMBERS)
                 require_range(name, value, low, high)
+        if self.vote_last not in (None, True, False):
+            raise SettingsError(
+                f'The setting "vote_last" is true or false, not {self.vote_last!r}.'
+            )
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> SegmentSettings:
@@ -160,6 +168,13 @@ def plan(settings: SegmentSettings, backbone: Backbone) -> Plan:
 
 def _first(given: Any, otherwise: Any) -> Any:
     return otherwise if given is None else given
+
+
+def _require_number(name: str, value: object, *, whole: bool) -> None:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise SettingsError(f'The setting "{name}" is a number, not {value!r}.')
+    if whole and not isinstance(value, int):
+        raise SettingsError(f'The setting "{name}" is a whole number, not {value!r}.')
 
 
 def _require_one_of(name: str, value: str, known: tuple[str, ...]) -> None:

@@ -135,6 +135,9 @@ def test_noise_is_a_function_of_seed_and_frame() -> None:
         ({"lowpass": 0}, "lowpass"),
         ({"window": 0}, "window"),
         ({"updates": 0}, "updates"),
+        ({"window": "many"}, "window.*number, not 'many'"),
+        ({"span": 2.5}, "span.*whole number"),
+        ({"vote_last": "false"}, "vote_last.*true or false"),
     ],
     ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",
 )
