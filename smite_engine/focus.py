@@ -13,10 +13,7 @@ import torch
 from smite_engine.boxes import subject_box
 from smite_engine.crops import MARGIN
 from smite_engine.errors import ShapeError
-from smite_engine.sizing import working_size
-
-MOST_ENLARGED = 2.0
-"""Pictures are never enlarged further for the backbone (``sizing.working_size``)."""
+from smite_engine.sizing import MOST_ENLARGED, working_size
 
 CROP_GAIN = 1.75
 """Crops must show the subject so many times larger (a third of the picture's area) to be worth a

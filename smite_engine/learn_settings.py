@@ -11,7 +11,7 @@ from smite_engine.augmentation import Augmentation
 from smite_engine.errors import SettingsError
 from smite_engine.part_set import PartSet
 from smite_engine.profiles import BackboneProfile
-from smite_engine.settings import from_mapping, require_range
+from smite_engine.settings import from_mapping, given_or, require_number, require_range
 from smite_engine.tuned_parameters import require_tune
 
 HOLD_OUTS = ("views", "references", "auto")
@@ -99,7 +99,7 @@ class LearnSettings:
         for name, low, high in _RANGES:
             value = getattr(self, name)
             if value is not None:
-                _require_number(name, value)
+                require_number(name, value)
                 require_range(name, value, low, high)
         if self.tune == "embeddings" and self.weight_steps:
             raise SettingsError(
@@ -122,19 +122,19 @@ class LearnSettings:
 
     def plan(self, profile: BackboneProfile) -> Plan:
         """Most steps of both phases."""
-        weights = _first(self.weight_steps, profile.weight_steps)
+        weights = given_or(self.weight_steps, profile.weight_steps)
         return Plan(
-            _first(self.embedding_steps, profile.embedding_steps),
+            given_or(self.embedding_steps, profile.embedding_steps),
             0 if self.tune == "embeddings" else weights,
         )
 
     def rates(self, profile: BackboneProfile) -> Rates:
         """Rates of both phases."""
         return Rates(
-            embeddings=_first(self.embedding_rate, profile.embedding_rate),
+            embeddings=given_or(self.embedding_rate, profile.embedding_rate),
             late_embeddings=profile.late_embedding_rate,
-            cross_attention=_first(self.weight_rate, profile.weight_rate),
-            self_attention=_first(self.self_attention_rate, profile.self_attention_rate),
+            cross_attention=given_or(self.weight_rate, profile.weight_rate),
+            self_attention=given_or(self.self_attention_rate, profile.self_attention_rate),
         )
 
 
@@ -167,15 +167,6 @@ def _require_pair(name: str, value: object, low: float, high: float) -> None:
     if not isinstance(value, tuple | list) or len(value) != 2:
         raise SettingsError(f'The setting "{name}" is two numbers, lowest first, not {value!r}.')
     for number in value:
-        _require_number(name, number)
+        require_number(name, number)
     require_range(name, value[1], low, high)
     require_range(name, value[0], low, value[1])
-
-
-def _require_number(name: str, value: object) -> None:
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise SettingsError(f'The setting "{name}" is a number, not {value!r}.')
-
-
-def _first(given: Any, otherwise: Any) -> Any:
-    return otherwise if given is None else given

@@ -58,7 +58,7 @@ def segment(
         frames: In the shot's order; all of one size. Read one window and one frame ahead.
         settings: See :class:`SegmentSettings`.
         resume: What ``finished`` was given after the last window of an earlier run with the same
-            arguments; ``frames`` then begins with ``resume.next_frame``.
+            arguments; ``frames`` then begins after the frame ``resume.after``.
         finished: Called when all final frames of a window have been taken, with all that the next
             window needs. Not called after the last one.
         progress: Called after each update of the latents.

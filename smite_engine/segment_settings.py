@@ -11,7 +11,7 @@ from smite_engine.crops import MARGIN
 from smite_engine.errors import SettingsError
 from smite_engine.focus import Focus
 from smite_engine.profiles import SUBJECTS, Quality, Subject
-from smite_engine.settings import from_mapping, require_range
+from smite_engine.settings import from_mapping, given_or, require_number, require_range
 from smite_engine.tracking import tracker_names
 
 QUALITIES = ("draft", "standard", "paper")
@@ -98,7 +98,7 @@ class SegmentSettings:
         for name, (low, high) in ranges.items():
             value = getattr(self, name)
             if value is not None:
-                _require_number(name, value, whole=name in WHOLE_NUMBERS)
+                require_number(name, value, whole=name in WHOLE_NUMBERS)
                 require_range(name, value, low, high)
         if self.vote_last not in (None, True, False):
             raise SettingsError(
@@ -139,42 +139,31 @@ def plan(settings: SegmentSettings, backbone: Backbone) -> Plan:
     preset: Quality = getattr(profile, settings.quality)
     subject = SUBJECTS[settings.subject]
     guidance = Subject(
-        tracking=_first(settings.lambda_tracking, subject.tracking),
-        regular=_first(settings.lambda_reg, subject.regular),
-        voting_window=_first(settings.voting_window, subject.voting_window),
+        tracking=given_or(settings.lambda_tracking, subject.tracking),
+        regular=given_or(settings.lambda_reg, subject.regular),
+        voting_window=given_or(settings.voting_window, subject.voting_window),
     )
     if settings.tracker == NO_TRACKER:
         guidance = Subject(0.0, guidance.regular, guidance.voting_window)
-    window = _first(settings.window, preset.window)
-    span = min(_first(settings.span, preset.span), window)
-    wanted = _first(settings.guided, preset.guided) if preset.guided else 0
+    window = given_or(settings.window, preset.window)
+    span = min(given_or(settings.span, preset.span), window)
+    wanted = given_or(settings.guided, preset.guided) if preset.guided else 0
     guided = wanted if guidance.tracking or guidance.regular else 0
-    overlap = min(_first(settings.overlap, preset.overlap), window - 1) if guided else 0
+    overlap = min(given_or(settings.overlap, preset.overlap), window - 1) if guided else 0
     advance = max(span, (window - overlap) // span * span)
     quality = Quality(
-        area=_first(settings.area, preset.area),
+        area=given_or(settings.area, preset.area),
         window=window,
         overlap=max(0, window - advance),
         span=span,
         timesteps=preset.timesteps[-(guided + 1) :] if guided > 1 else preset.timesteps[-1:],
         guided=guided,
-        updates=_first(settings.updates, preset.updates),
-        step=_first(settings.step, preset.step),
-        vote_last=_first(settings.vote_last, preset.vote_last),
+        updates=given_or(settings.updates, preset.updates),
+        step=given_or(settings.step, preset.step),
+        vote_last=given_or(settings.vote_last, preset.vote_last),
     )
-    contrast = _first(settings.contrast, profile.contrast)
+    contrast = given_or(settings.contrast, profile.contrast)
     return Plan(quality, guidance, bool(guided and guidance.tracking), contrast)
-
-
-def _first(given: Any, otherwise: Any) -> Any:
-    return otherwise if given is None else given
-
-
-def _require_number(name: str, value: object, *, whole: bool) -> None:
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise SettingsError(f'The setting "{name}" is a number, not {value!r}.')
-    if whole and not isinstance(value, int):
-        raise SettingsError(f'The setting "{name}" is a whole number, not {value!r}.')
 
 
 def _require_one_of(name: str, value: str, known: tuple[str, ...]) -> None:

@@ -50,3 +50,16 @@ def require_range(name: str, value: float, low: float, high: float) -> None:
     """Raises SettingsError unless ``low <= value <= high``."""
     if not low <= value <= high:
         raise SettingsError(f'The setting "{name}" lies between {low} and {high}, not {value}.')
+
+
+def require_number(name: str, value: object, *, whole: bool = False) -> None:
+    """Raises SettingsError unless ``value`` is a number, and a whole one where asked."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise SettingsError(f'The setting "{name}" is a number, not {value!r}.')
+    if whole and not isinstance(value, int):
+        raise SettingsError(f'The setting "{name}" is a whole number, not {value!r}.')
+
+
+def given_or(given: T | None, otherwise: T) -> T:
+    """A setting's value, or the preset's where it is None."""
+    return otherwise if given is None else given

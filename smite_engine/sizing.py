@@ -9,6 +9,7 @@ from torch.nn import functional
 
 BLOCK = 64  # The UNet halves the latents (1/8 of the image) three times.
 LATENT_STEP = 8
+MOST_ENLARGED = 2.0  # Pictures are never enlarged further for the backbone.
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,7 @@ def working_size(height: int, width: int, area: int) -> WorkingSize:
     candidates = []
     for canvas_width in range(BLOCK, area // BLOCK + 1, BLOCK):
         for canvas_height in range(BLOCK, area // canvas_width + 1, BLOCK):
-            fit = min(canvas_width / width, canvas_height / height, 2.0)
+            fit = min(canvas_width / width, canvas_height / height, MOST_ENLARGED)
             inner_height = _to_step(height * fit, canvas_height)
             inner_width = _to_step(width * fit, canvas_width)
             skew = abs(inner_width / inner_height / aspect - 1)

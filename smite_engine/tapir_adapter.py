@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -45,21 +46,31 @@ query_points float32 [1, N, 3] (t, y, x) -> ``tracks`` [1, N, T, 2] (x, y), and 
 ``occlusion`` and ``expected_dist`` [1, N, T]. The picture's outer edges are at 0 and H or W."""
 
 
-class TapirModel:
-    """A :class:`smite_engine.point_trackers.PointModel` around TAPIR.
+class SquareModel:
+    """What the models of ``tapnet`` share: the pictures they take.
 
-    All queries go in one call; the model itself parts them into pieces of n queries, with
-    n * F * BYTES_PER_PAIR <= ``memory``.
+    Args:
+        model: The network; see its adapter's ``Model``.
+        device: Where it runs.
+        memory: Bytes for the queries of one pass.
     """
 
-    def __init__(self, model: Model, device: torch.device, memory: int) -> None:
+    def __init__(self, model: Callable[..., Any], device: torch.device, memory: int) -> None:
         self._model = model
         self._device = device
         self._memory = memory
 
     def prepare(self, frames: Sequence[np.ndarray]) -> torch.Tensor:
         """float32 [1, F, 256, 256, 3] in -1..1."""
-        return square_video(frames, self._device)
+        return (resized(frames, (SIDE, SIDE)).to(self._device) * 2.0 - 1.0)[None]
+
+
+class TapirModel(SquareModel):
+    """A :class:`smite_engine.point_trackers.PointModel` around TAPIR.
+
+    All queries go in one call; the model itself parts them into pieces of n queries, with
+    n * F * BYTES_PER_PAIR <= ``memory``.
+    """
 
     def follow(
         self, video: torch.Tensor, queries: torch.Tensor
@@ -72,11 +83,6 @@ class TapirModel:
         )
         hidden, doubt = (found[name][0].sigmoid() for name in ("occlusion", "expected_dist"))
         return found["tracks"][0].cpu().float() / SIDE, ((1 - hidden) * (1 - doubt) > 0.5).cpu()
-
-
-def square_video(frames: Sequence[np.ndarray], device: torch.device) -> torch.Tensor:
-    """float32 [1, F, 256, 256, 3] in -1..1."""
-    return (resized(frames, (SIDE, SIDE)).to(device) * 2.0 - 1.0)[None]
 
 
 def to_tyx(queries: torch.Tensor) -> torch.Tensor:

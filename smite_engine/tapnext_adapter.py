@@ -6,15 +6,14 @@ with real weights.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 
 from smite_engine.point_trackers import PointTracker, chunk_size, in_chunks, own_randomness
-from smite_engine.tapir_adapter import INSTALL, SIDE, square_video, to_tyx
+from smite_engine.tapir_adapter import INSTALL, SIDE, SquareModel, to_tyx
 from smite_engine.tracker_description import TrackerDescription, read_state
 
 DESCRIPTION = TrackerDescription(
@@ -38,22 +37,13 @@ each further one: video float32 [1, 1, 256, 256, 3] in -1..1, query_points float
 outer edges are at 0 and 256. Queries of later frames wait in the state for their time."""
 
 
-class TapNextModel:
+class TapNextModel(SquareModel):
     """A :class:`smite_engine.point_trackers.PointModel` around TAPNext.
 
     The model looks forward only, so the window is passed in both directions, and each point's
     frames before its own come from the second. N queries of one pass are taken for
     N * BYTES_PER_QUERY, however many frames there are.
     """
-
-    def __init__(self, model: Model, device: torch.device, memory: int) -> None:
-        self._model = model
-        self._device = device
-        self._memory = memory
-
-    def prepare(self, frames: Sequence[np.ndarray]) -> torch.Tensor:
-        """float32 [1, F, 256, 256, 3] in -1..1."""
-        return square_video(frames, self._device)
 
     def follow(
         self, video: torch.Tensor, queries: torch.Tensor
