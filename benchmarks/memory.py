@@ -33,7 +33,7 @@ EXAMPLE = REPO / "examples" / "rocket"
 MARK = 100
 SAMPLE_SECONDS = 0.1
 ALLOWED_RATIO = 1.05
-SHORT_LEARNING = {"embedding_steps": 8, "weight_steps": 4}
+SHORT_LEARNING = {"embedding_steps": 8, "weight_steps": 4, "key_steps": 100, "key_views": 4}
 """How good the mattes are does not matter here."""
 MEBIBYTE = 1024 * 1024
 

@@ -60,6 +60,34 @@ def merge_layers(
     return total / len(layers)
 
 
+def joined_queries(
+    queries: Sequence[torch.Tensor],
+    sizes: Sequence[tuple[int, int]],
+    size: tuple[int, int],
+    heads: Sequence[int],
+) -> torch.Tensor:
+    """Queries of all layers on one grid, such that R of eq. 1 is their product with joined keys.
+
+    Resizing and both means are linear, so with the keys of the layers side by side
+    ``merge_layers(...)`` equals ``joined @ keys.T``: R is a linear classifier of these queries.
+
+    Args:
+        queries: Each [F, n_i, C_i], before heads are split.
+        sizes: (h_i, w_i) of each layer, with h_i * w_i = n_i.
+        size: (h, w) of the result.
+        heads: Number of heads of each layer.
+
+    Returns:
+        float32 [F, h * w, sum C_i].
+    """
+    layers = []
+    for query, grid, count in zip(queries, sizes, heads, strict=True):
+        maps = query.float().transpose(1, 2).unflatten(2, grid)
+        factor = (query.shape[2] / count) ** -0.5 / (count * len(queries))
+        layers.append(factor * functional.interpolate(maps, size=size, mode="bilinear"))
+    return torch.cat(layers, dim=1).flatten(2).transpose(1, 2)
+
+
 def accumulate(
     layers: Sequence[tuple[torch.Tensor, torch.Tensor]], cross: torch.Tensor, scale: float
 ) -> torch.Tensor:

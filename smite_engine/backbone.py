@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import nn
@@ -35,13 +35,17 @@ class AttentionRead:
     Attributes:
         cross: R of eq. 1, logits [F, K, h, w] on the latent grid.
         selves: (query, key), each [F, H, h*w, d], of the layers that accumulate R.
+        queries: Cross-attention queries [F, n_i, C_i] of the layers that R is read from.
         scale: Logit scale of the self-attention.
+        own_share: See :class:`BackboneProfile`.
         noise: Predicted noise [F, C, h, w], or None where the pass stopped early.
     """
 
     cross: torch.Tensor
     selves: Sequence[tuple[torch.Tensor, torch.Tensor]]
+    queries: Sequence[torch.Tensor]
     scale: float
+    own_share: float
     noise: torch.Tensor | None
 
 
@@ -79,7 +83,7 @@ class Backbone:
         self.text = networks.text
         self.counter = PassCounter()
         self._networks = networks
-        self._tap = inflate(networks.unet)
+        self._tap = inflate(networks.unet, profile.cross_layers)
         for module in (networks.unet, networks.vae, networks.encoder):
             if module is not None:
                 module.to(device).eval().requires_grad_(False)
@@ -138,7 +142,7 @@ class Backbone:
             context: [T, D], the same for every frame.
             tokens: K, the leading rows of the context that are part tokens, background first.
             span: Consecutive frames that self-attention joins, a divisor of F; None joins all.
-            want_noise: Off, the pass stops after the last self-attention that is read.
+            want_noise: Off, the pass stops after the last attention that is read.
 
         Raises:
             ShapeError: If the latents do not fit the UNet's levels or the span.
@@ -153,12 +157,19 @@ class Backbone:
         self._tap.frames = span
         prediction = self._run(noisy, timestep, context, tokens, want_noise=want_noise)
         try:
-            sizes = cross_sizes(height, width)
+            sizes = cross_sizes(height, width, self._tap.layers)
             cross = merge_layers(
                 [layer.float() for layer in self._tap.cross], sizes, (height, width)
             )
             selves = list(self._tap.selves)
-            return AttentionRead(cross, selves, selves[0][0].shape[-1] ** -0.5, prediction)
+            return AttentionRead(
+                cross=cross,
+                selves=selves,
+                queries=list(self._tap.queries),
+                scale=selves[0][0].shape[-1] ** -0.5,
+                own_share=self.profile.own_share,
+                noise=prediction,
+            )
         finally:
             self._tap.clear()
 
@@ -177,7 +188,7 @@ class Backbone:
         self._tap.frames = 1
         self._run(noisy, timestep, self.text.base(()), 1, want_noise=False)
         sizes = cross_sizes(height, width)
-        pooled = pool_queries(self._tap.queries, sizes, masks.to(self.device))
+        pooled = pool_queries(self._tap.queries[: len(sizes)], sizes, masks.to(self.device))
         self._tap.clear()
         return encoder(pooled.float())
 
@@ -208,6 +219,11 @@ class Backbone:
             raise
         finally:
             self._tap.listening = False
+
+    def read_layers(self) -> dict[str, Any]:
+        """The cross-attention modules that R is read from, by name in the UNet, in their order."""
+        names = [f"{layer}.transformer_blocks.0.attn2" for layer in self._tap.layers]
+        return {name: self.unet.get_submodule(name) for name in names}
 
     @property
     def _dtype(self) -> torch.dtype:

@@ -8,6 +8,7 @@ WAS maps are read from also leave their queries and keys in an :class:`Attention
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -24,16 +25,24 @@ CROSS_LAYERS = (
     "up_blocks.2.attentions.0",
     "up_blocks.2.attentions.1",
 )
+"""The layers that the method reads logits from (SMITE's code; SD at 512x512: 16x16 and 32x32)."""
 SELF_LAYERS = ("up_blocks.3.attentions.0", "up_blocks.3.attentions.1", "up_blocks.3.attentions.2")
+FINE_CROSS_LAYERS = CROSS_LAYERS + SELF_LAYERS
+"""Those, and the cross-attention of the layers whose self-attention is read, on the latent grid."""
+
+_COARSENESS = {"up_blocks.1": 4, "up_blocks.2": 2, "up_blocks.3": 1}
 
 
-def cross_sizes(height: int, width: int) -> list[tuple[int, int]]:
-    """Grids (h, w) of :data:`CROSS_LAYERS`, in order, for latents of height x width."""
-    return [(height // 4, width // 4)] * 3 + [(height // 2, width // 2)] * 2
+def cross_sizes(
+    height: int, width: int, layers: Sequence[str] = CROSS_LAYERS
+) -> list[tuple[int, int]]:
+    """Grids (h, w) of cross-attention ``layers``, in order, for latents of height x width."""
+    steps = [_COARSENESS[layer.split(".attentions")[0]] for layer in layers]
+    return [(height // step, width // step) for step in steps]
 
 
 class MapsComplete(Exception):  # noqa: N818 - a signal, not an error
-    """The last self-attention that is read has run; the rest of the UNet is not needed."""
+    """The last attention that is read has run; the rest of the UNet is not needed."""
 
 
 @dataclass
@@ -45,16 +54,18 @@ class AttentionTap:
             number of such spans. 1: every frame attends to itself alone.
         tokens: Rows of the context that are part tokens, index 0 background.
         listening: Whether the layers leave their maps here.
-        stop_early: Whether to raise :class:`MapsComplete` after the last self-attention.
-        cross: Logits [F, n, K] of each cross-attention layer in :data:`CROSS_LAYERS` order.
+        stop_early: Whether to raise :class:`MapsComplete` after the last layer that is read.
+        layers: Cross-attention layers that are read, in the order that they run in.
+        cross: Logits [F, n, K] of each of ``layers``.
         selves: (query, key), each [F, H, n, d], of each layer in :data:`SELF_LAYERS` order.
-        queries: Cross-attention queries [F, n, C], for the initial embeddings of a reference.
+        queries: Cross-attention queries [F, n, C] of each of ``layers``.
     """
 
     frames: int = 1
     tokens: int = 1
     listening: bool = False
     stop_early: bool = False
+    layers: tuple[str, ...] = CROSS_LAYERS
     cross: list[torch.Tensor] = field(default_factory=list)
     selves: list[tuple[torch.Tensor, torch.Tensor]] = field(default_factory=list)
     queries: list[torch.Tensor] = field(default_factory=list)
@@ -67,9 +78,10 @@ class AttentionTap:
 class CrossAttention:
     """Cross-attention, with the part tokens' logits left in the tap where ``read`` is set."""
 
-    def __init__(self, tap: AttentionTap, *, read: bool) -> None:
+    def __init__(self, tap: AttentionTap, *, read: bool, last: bool = False) -> None:
         self.tap = tap
         self.read = read
+        self.last = last
 
     def __call__(
         self,
@@ -88,6 +100,8 @@ class CrossAttention:
         if self.read and self.tap.listening:
             part_keys = key[:, :, : self.tap.tokens]
             self.tap.cross.append(cross_logits(query, part_keys, attn.scale))
+            if self.last and self.tap.stop_early:
+                raise MapsComplete
         result = functional.scaled_dot_product_attention(query, key, value, scale=attn.scale)
         return _project(attn, result)
 
@@ -121,24 +135,29 @@ class InflatedSelfAttention:
         return _project(attn, _part_frames(result, frames))
 
 
-def inflate(unet: nn.Module) -> AttentionTap:
+def inflate(unet: nn.Module, cross_layers: tuple[str, ...] = CROSS_LAYERS) -> AttentionTap:
     """Gives every attention layer of a diffusers UNet its processor; returns their shared tap.
+
+    Args:
+        unet: A UNet2DConditionModel.
+        cross_layers: :data:`CROSS_LAYERS` or :data:`FINE_CROSS_LAYERS`.
 
     Raises:
         ValueError: If the UNet lacks one of the layers that maps are read from.
     """
-    tap = AttentionTap()
+    tap = AttentionTap(layers=cross_layers)
+    final = SELF_LAYERS[-1]
+    ends_with_cross = final in cross_layers
     processors: dict[str, CrossAttention | InflatedSelfAttention] = {}
     for name in unet.attn_processors:
         block = name.split(".transformer_blocks")[0]
         if ".attn2." in name:
-            processors[name] = CrossAttention(tap, read=block in CROSS_LAYERS)
+            processors[name] = CrossAttention(tap, read=block in cross_layers, last=block == final)
         else:
-            processors[name] = InflatedSelfAttention(
-                tap, read=block in SELF_LAYERS, last=block == SELF_LAYERS[-1]
-            )
+            last = block == final and not ends_with_cross
+            processors[name] = InflatedSelfAttention(tap, read=block in SELF_LAYERS, last=last)
     present = {name.split(".transformer_blocks")[0] for name in processors}
-    missing = sorted(set(CROSS_LAYERS + SELF_LAYERS) - present)
+    missing = sorted(set(cross_layers + SELF_LAYERS) - present)
     if missing:
         raise ValueError(f"the UNet has no attention layers {', '.join(missing)}")
     unet.set_attn_processor(processors)

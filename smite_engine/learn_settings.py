@@ -33,10 +33,19 @@ class Plan:
 
 
 @dataclass(frozen=True)
+class KeyFit:
+    """How the second phase begins: ``steps`` (0: not so) on the cells of ``views`` views."""
+
+    steps: int
+    views: int
+
+
+@dataclass(frozen=True)
 class Rates:
-    """Adam's rates: embeddings in each phase, cross-attention, self-attention."""
+    """Adam's rates: embeddings in each phase, keys, cross-attention, self-attention."""
 
     embeddings: float
+    keys: float
     late_embeddings: float
     cross_attention: float
     self_attention: float
@@ -58,6 +67,9 @@ class LearnSettings:
         patience: Checks (one every 15 steps) without a better held-out IoU that end a phase; 0
             never ends one early.
         embedding_steps, weight_steps: Most steps of the two phases; 0 leaves a phase out.
+        key_steps: Steps of the fit that begins the second phase, see :mod:`smite_engine.key_fit`;
+            0 leaves it out.
+        key_views: Augmented views that it fits.
         embedding_rate, weight_rate, self_attention_rate: Adam's rates.
         area: Most pixels of a view.
         timesteps: Range that each step's noise is drawn from, of 1000.
@@ -73,6 +85,8 @@ class LearnSettings:
     patience: int = 6
     embedding_steps: int | None = None
     weight_steps: int | None = None
+    key_steps: int | None = None
+    key_views: int | None = None
     embedding_rate: float | None = None
     weight_rate: float | None = None
     self_attention_rate: float | None = None
@@ -128,10 +142,17 @@ class LearnSettings:
             0 if self.tune == "embeddings" else weights,
         )
 
+    def key_fit(self, profile: BackboneProfile) -> KeyFit:
+        """The fit of keys."""
+        return KeyFit(
+            given_or(self.key_steps, profile.key_steps), given_or(self.key_views, profile.key_views)
+        )
+
     def rates(self, profile: BackboneProfile) -> Rates:
         """Rates of both phases."""
         return Rates(
             embeddings=given_or(self.embedding_rate, profile.embedding_rate),
+            keys=profile.key_rate,
             late_embeddings=profile.late_embedding_rate,
             cross_attention=given_or(self.weight_rate, profile.weight_rate),
             self_attention=given_or(self.self_attention_rate, profile.self_attention_rate),
@@ -143,6 +164,8 @@ _RANGES = (
     ("patience", 0, 10_000),
     ("embedding_steps", 0, 100_000),
     ("weight_steps", 0, 100_000),
+    ("key_steps", 0, 100_000),
+    ("key_views", 1, 1000),
     ("embedding_rate", 0, 10),
     ("weight_rate", 0, 10),
     ("self_attention_rate", 0, 10),

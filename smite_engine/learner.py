@@ -8,10 +8,13 @@ from dataclasses import dataclass
 import torch
 from torch.nn import functional
 
+from smite_engine.attention_maps import joined_queries
 from smite_engine.augmentation import Still, augmented_view
 from smite_engine.backbone import Backbone
 from smite_engine.errors import Cancelled
 from smite_engine.hold_out import HeldOut, Tally
+from smite_engine.inflation import cross_sizes
+from smite_engine.key_fit import Cells, balanced_cells, fit_keys
 from smite_engine.learn_settings import LearnSettings, Plan
 from smite_engine.losses import part_loss
 from smite_engine.noise import frame_noise
@@ -23,6 +26,7 @@ from smite_engine.tuned_parameters import MasterWeights, is_self_attention
 CHECK_EVERY = 15
 
 _STEP_NUMBER = 1_000_000  # Noise of the steps is that of no frame.
+_KEY_NUMBER = 3_000_000
 _PHASES = ("embeddings", "weights")
 
 
@@ -157,8 +161,10 @@ class Learner:
                 watcher.stage = _PHASES[1] + stage
                 self._restore_best_embeddings()
                 before = self.best_at.embeddings
+                fitted = self._fit_keys(before, watcher)
                 self._begin_weights()
-                self._phase(plan.weights, lambda step: Plan(before, step), watcher)
+                rest = plan.weights - fitted
+                self._phase(rest, lambda step: Plan(before, step + fitted), watcher)
             return Learned(
                 self.best_embeddings, self.best_weights, self.best_at, self.checks, self.best_tally
             )
@@ -204,11 +210,7 @@ class Learner:
 
     def _step(self) -> None:
         """One optimiser step on one augmented view."""
-        still = self.lesson.stills[self.done % len(self.lesson.stills)]
-        view = augmented_view(still, self.augmentation, self.generator)
-        low, high = self.settings.timesteps
-        timestep = int(torch.randint(low, high + 1, (), generator=self.generator))
-        noisy, noise = self._noisy(view, timestep, _STEP_NUMBER + self.done)
+        view, noisy, noise, timestep = self._drawn_view(self.done, _STEP_NUMBER + self.done)
         read = self.backbone.read(
             noisy,
             timestep,
@@ -225,6 +227,59 @@ class Learner:
         self.optimiser.step()
         self.weights.give_values()
         self.done += 1
+
+    def _drawn_view(self, turn: int, number: int) -> tuple[View, torch.Tensor, torch.Tensor, int]:
+        """An augmented view of the reference whose turn it is: (view, z_t, its noise, t)."""
+        still = self.lesson.stills[turn % len(self.lesson.stills)]
+        view = augmented_view(still, self.augmentation, self.generator)
+        low, high = self.settings.timesteps
+        timestep = int(torch.randint(low, high + 1, (), generator=self.generator))
+        return view, *self._noisy(view, timestep, number), timestep
+
+    def _fit_keys(self, before: int, watcher: Watcher) -> int:
+        """Fits the keys of the layers that R is read from; see key_fit.
+
+        Counts as the first step of the second phase, after ``before`` of the first; returns the
+        steps that it was: 1, or 0 where the backbone does without.
+        """
+        fit = self.settings.key_fit(self.backbone.profile)
+        if not fit.steps:
+            return 0
+        cells = Cells.joined([self._cells(turn, watcher) for turn in range(fit.views)])
+        names = [f"{name}.to_k.weight" for name in self.backbone.read_layers()]
+        masters = [self.weights.masters[name] for name in names]
+        embeddings, fitted = fit_keys(
+            cells,
+            self.base,
+            self.embeddings,
+            masters,
+            fit.steps,
+            self.rates.keys,
+            self.generator,
+        )
+        with torch.no_grad():
+            self.embeddings.copy_(embeddings)
+            for master, weight in zip(masters, fitted, strict=True):
+                master.copy_(weight)
+        self.weights.give_values()
+        self.done += 1
+        self._check(Plan(before, 1))
+        watcher.end_step()
+        return 1
+
+    @torch.no_grad()
+    def _cells(self, turn: int, watcher: Watcher) -> Cells:
+        """Cells of one augmented view, as the UNet sees it with the embeddings there are."""
+        watcher.begin_step()
+        view, noisy, _, timestep = self._drawn_view(turn, _KEY_NUMBER + turn)
+        context = with_parts(self.base, self.embeddings)
+        read = self.backbone.read(noisy, timestep, context, len(self.parts) + 1)
+        layers = self.backbone.read_layers()
+        size = (int(noisy.shape[2]), int(noisy.shape[3]))
+        names = [name.split(".transformer_blocks")[0] for name in layers]
+        heads = [layer.heads for layer in layers.values()]
+        queries = joined_queries(read.queries, cross_sizes(*size, names), size, heads)
+        return balanced_cells(view, queries[0], self.generator)
 
     def _restore_best_embeddings(self) -> None:
         with torch.no_grad():

@@ -9,8 +9,14 @@ from smite_engine.backbone import AttentionRead
 
 
 def training_was(read: AttentionRead) -> torch.Tensor:
-    """WAS maps of learning, [F, K, h, w], sums of 1: logits softmaxed over tokens, no threshold."""
-    return accumulate(read.selves, read.cross.softmax(dim=1), read.scale)
+    """WAS maps of learning, [F, K, h, w], sums of 1: logits softmaxed over tokens, no threshold.
+
+    Where the backbone wants it, each cell keeps a share of what its own logits say: the step of a
+    lazy random walk, (own * I + (1 - own) * A) softmax(R), instead of A softmax(R).
+    """
+    own = read.cross.softmax(dim=1)
+    spread = accumulate(read.selves, own, read.scale)
+    return spread if read.own_share == 0 else torch.lerp(spread, own, read.own_share)
 
 
 def class_weights(coverage: torch.Tensor) -> torch.Tensor:

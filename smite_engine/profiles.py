@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from smite_engine.inflation import CROSS_LAYERS, FINE_CROSS_LAYERS
+
 
 @dataclass(frozen=True)
 class Quality:
@@ -66,10 +68,15 @@ class BackboneProfile:
     """Rates, lengths and sizes that suit a backbone.
 
     Attributes:
+        cross_layers: Cross-attention layers that R of eq. 1 is read from.
+        own_share: Share of its own probabilities that a cell keeps when they are accumulated, 0..1.
         learn_area: Most pixels of a reference view in learning.
         embedding_steps: Optimiser steps of the first phase (embeddings alone).
+        key_views: Views that the keys are fitted on before the second phase.
+        key_steps: Steps of that fit, each far cheaper than one of the phases; 0 leaves it out.
         weight_steps: Steps of the second phase (embeddings and cross-attention keys and values).
         embedding_rate: Adam's rate of the embeddings in the first phase.
+        key_rate: Adam's rate of the fit of keys.
         weight_rate: Adam's rate of the weights in the second.
         late_embedding_rate: Rate of the embeddings in the second phase.
         self_attention_rate: Rate of self-attention's queries and keys, where they are tuned.
@@ -80,10 +87,15 @@ class BackboneProfile:
         draft, standard, paper: The quality presets.
     """
 
+    cross_layers: tuple[str, ...]
+    own_share: float
     learn_area: int
     embedding_steps: int
+    key_views: int
+    key_steps: int
     weight_steps: int
     embedding_rate: float
+    key_rate: float
     weight_rate: float
     late_embedding_rate: float
     self_attention_rate: float
@@ -98,10 +110,15 @@ class BackboneProfile:
 # A network this small wants its attention tuned hard, at a large rate; tuned for longer, or on
 # larger views, it fits the references better and other pictures worse.
 EMBEDDED = BackboneProfile(
+    cross_layers=FINE_CROSS_LAYERS,
+    own_share=0.5,
     learn_area=256 * 256,
     embedding_steps=20,
+    key_views=40,
+    key_steps=1500,
     weight_steps=100,
     embedding_rate=0.02,
+    key_rate=5e-3,
     weight_rate=3e-3,
     late_embedding_rate=0.005,
     self_attention_rate=3e-4,
@@ -116,10 +133,15 @@ EMBEDDED = BackboneProfile(
 
 # Rates of the method's authors for Stable Diffusion; untried here for want of the weights.
 STABLE_DIFFUSION = BackboneProfile(
+    cross_layers=CROSS_LAYERS,
+    own_share=0.0,
     learn_area=512 * 512,
     embedding_steps=100,
+    key_views=40,
+    key_steps=0,
     weight_steps=100,
     embedding_rate=0.1,
+    key_rate=5e-3,
     weight_rate=1e-6,
     late_embedding_rate=0.001,
     self_attention_rate=1e-6,

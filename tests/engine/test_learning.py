@@ -15,7 +15,7 @@ from smite_engine.errors import BadReferenceError, Cancelled
 from smite_engine.losses import class_weights, part_loss
 from tests.support.stills import square_and_ball
 
-SHORT = LearnSettings(embedding_steps=6, weight_steps=4, area=64 * 128)
+SHORT = LearnSettings(embedding_steps=6, weight_steps=4, key_steps=5, key_views=2, area=64 * 128)
 
 
 def test_class_weights_are_foreground_over_part() -> None:
@@ -32,7 +32,7 @@ def test_the_loss_falls_when_the_maps_fit_the_mask() -> None:
     each_to_itself = 10 * torch.eye(64)[None, None]
 
     def loss(logits: torch.Tensor) -> float:
-        read = AttentionRead(logits[None], [(each_to_itself, each_to_itself)], 1.0, None)
+        read = AttentionRead(logits[None], [(each_to_itself, each_to_itself)], (), 1.0, 0.0, None)
         return float(part_loss(read, coverage, torch.ones(8, 8)))
 
     unsure = loss(torch.zeros(2, 8, 8))
@@ -47,7 +47,7 @@ def test_unknown_cells_do_not_count() -> None:
     known = torch.ones(8, 8)
     known[:, 4:] = 0
     logits = torch.randn(1, 2, 8, 8, generator=torch.Generator().manual_seed(1))
-    read = AttentionRead(logits, [(query, query)], 1.0, None)
+    read = AttentionRead(logits, [(query, query)], (), 1.0, 0.0, None)
     other = torch.cat([coverage[:, :, :4], coverage.flip(0)[:, :, 4:]], dim=2)
     assert float(part_loss(read, coverage, known)) == pytest.approx(
         float(part_loss(read, other, known))
@@ -70,7 +70,9 @@ def test_a_model_of_both_phases(tiny_mini: Backbone, two_parts: PartSet) -> None
 
 def test_the_embedded_backbone_learns_what_its_reference_shows(two_parts: PartSet) -> None:
     backbone = load_backbone("embedded", device="cpu")
-    settings = LearnSettings(embedding_steps=15, weight_steps=15, area=128 * 192)
+    settings = LearnSettings(
+        embedding_steps=15, weight_steps=15, key_steps=100, key_views=8, area=128 * 192
+    )
     model = learn(backbone, [square_and_ball(1), square_and_ball(2)], two_parts, settings)
     assert min(value or 0.0 for value in model.held_out_iou.values()) > 0.5
     untouched = replace(settings, embedding_steps=0, weight_steps=0)

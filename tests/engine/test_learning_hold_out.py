@@ -33,7 +33,9 @@ from smite_engine.text_sides import with_parts
 from tests.support.stills import square_and_ball
 
 AREA = 64 * 128
-SHORT = LearnSettings(embedding_steps=4, weight_steps=2, area=AREA, embedding_rate=0.05)
+SHORT = LearnSettings(
+    embedding_steps=4, weight_steps=2, key_steps=5, key_views=2, area=AREA, embedding_rate=0.05
+)
 
 
 def lesson(references: Sequence[Reference]) -> Lesson:

@@ -20,13 +20,14 @@ AREA = 64 * 128
 
 
 def learned_with(backbone: Backbone, parts: PartSet, settings: LearnSettings) -> Learned:
-    """One step of each phase, the last state kept."""
+    """One step of each phase, and the fit of keys where there is one; the last state kept."""
     reference = square_and_ball(1)
     lesson = Lesson([Still.of(reference, 2, AREA)], [whole_view(reference, 2, AREA)])
     with backbone.tuned(backbone.tunable_parameters(settings.tune)):
         learner = Learner(backbone, lesson, parts, settings, None)
-        weights = 0 if settings.tune == "embeddings" else 1
-        return learner.run(Plan(1, weights), Watcher(2, None, lambda: False))
+        fitted = settings.key_fit(backbone.profile).steps > 0
+        weights = 0 if settings.tune == "embeddings" else 1 + fitted
+        return learner.run(Plan(1, weights), Watcher(1 + weights, None, lambda: False))
 
 
 @pytest.mark.parametrize(
@@ -40,7 +41,9 @@ def learned_with(backbone: Backbone, parts: PartSet, settings: LearnSettings) ->
 def test_each_mode_changes_its_own_parameters(
     tune: str, suffixes: set[str], tiny_mini: Backbone, two_parts: PartSet
 ) -> None:
-    learned = learned_with(tiny_mini, two_parts, LearnSettings(tune=tune, weight_rate=0.01))
+    learned = learned_with(
+        tiny_mini, two_parts, LearnSettings(tune=tune, weight_rate=0.01, key_steps=5, key_views=2)
+    )
     names = {name for name, _ in tiny_mini.unet.named_parameters()}
     wanted = {n for n in names if n.removesuffix(".weight").endswith(tuple(suffixes))}
     assert set(learned.weights) == (wanted if suffixes else set())
@@ -50,7 +53,13 @@ def test_each_mode_changes_its_own_parameters(
 
 
 def test_self_attention_has_its_own_rate(tiny_mini: Backbone, two_parts: PartSet) -> None:
-    settings = LearnSettings(tune="self-attention", weight_rate=0.02, self_attention_rate=0.0)
+    settings = LearnSettings(
+        tune="self-attention",
+        weight_rate=0.02,
+        self_attention_rate=0.0,
+        key_steps=5,
+        key_views=2,
+    )
     learned = learned_with(tiny_mini, two_parts, settings)
     for name, value in learned.weights.items():
         same = torch.equal(value, tiny_mini.unet.get_parameter(name))
@@ -60,7 +69,7 @@ def test_self_attention_has_its_own_rate(tiny_mini: Backbone, two_parts: PartSet
 def test_a_model_applies_all_that_it_holds(
     tmp_path: Path, tiny_mini: Backbone, two_parts: PartSet
 ) -> None:
-    learned = learned_with(tiny_mini, two_parts, LearnSettings(tune="self-attention"))
+    learned = learned_with(tiny_mini, two_parts, LearnSettings(tune="self-attention", key_steps=0))
     PartModel(
         two_parts,
         learned.embeddings,

@@ -32,7 +32,9 @@ SMALL = SegmentSettings(quality="draft", area=64 * 128, window=3, span=3, focus=
 @pytest.fixture(scope="module")
 def model(tiny_mini: Backbone) -> PartModel:
     parts = PartSet.from_names(["left square", "ball"])
-    settings = LearnSettings(embedding_steps=2, weight_steps=2, area=64 * 128, weight_rate=0.01)
+    settings = LearnSettings(
+        embedding_steps=2, weight_steps=2, key_steps=0, area=64 * 128, weight_rate=0.01
+    )
     return learn(tiny_mini, [square_and_ball(1)], parts, settings)
 
 

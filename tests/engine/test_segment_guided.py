@@ -50,7 +50,9 @@ GUIDED = SegmentSettings(
 @pytest.fixture(scope="module")
 def model(tiny_mini: Backbone) -> PartModel:
     parts = PartSet.from_names(["square", "ball"])
-    settings = LearnSettings(embedding_steps=2, weight_steps=2, area=64 * 64, weight_rate=0.01)
+    settings = LearnSettings(
+        embedding_steps=2, weight_steps=2, key_steps=0, area=64 * 64, weight_rate=0.01
+    )
     return learn(tiny_mini, [square_and_ball(1)], parts, settings)
 
 

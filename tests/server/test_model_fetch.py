@@ -34,7 +34,16 @@ NEEDED = {
     "tokenizer/special_tokens_map.json", "tokenizer/vocab.json", "unet/config.json", UNET,
     "vae/config.json", "vae/diffusion_pytorch_model.safetensors",
 }  # fmt: skip
-SHORT = ("--set", "embedding_steps=1", "--set", "weight_steps=1", "--set", "area=4096")
+SHORT = (
+    "--set",
+    "embedding_steps=1",
+    "--set",
+    "weight_steps=1",
+    "--set",
+    "key_steps=0",
+    "--set",
+    "area=4096",
+)
 
 
 @pytest.fixture(scope="module")

@@ -18,7 +18,8 @@ SMALL = ("--set", "area=12288")
 """The engine works on few pixels: these tests are about the way, not the quality."""
 
 FAST = ("--quality", "draft", *SMALL)
-FAST_LEARNING = ("--set", "embedding_steps=12", "--set", "weight_steps=3", *SMALL)
+FEW_KEYS = ("--set", "key_steps=50", "--set", "key_views=4")
+FAST_LEARNING = ("--set", "embedding_steps=12", "--set", "weight_steps=3", *FEW_KEYS, *SMALL)
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,14 @@ from packed import IGNORED, Source, ViewRanges, crop_view, jitter_colour
 from torch.nn import functional
 
 LATENT_STEP = 8
+CLASS_BLOCKS = {
+    "ccp": (0, 1, 64),
+    "davis": (64, 32, 2),
+    "stamps": (128, 256, 2),
+    "renders": (640, 256, 8),
+}
+"""Source -> (first class, most groups, most labels of a group)."""
+CLASSES = 640 + 256 * 8
 
 
 @dataclass(frozen=True)
@@ -23,6 +31,8 @@ class Episode:
     """Images float [3, S, S] in 0..1; coverage float [P + 1, S/8, S/8], background first.
 
     ``names`` holds the label names merged into each part where the source has names, else ().
+    ``classes`` int64 [S/8, S/8] says what lies in the reference's cells, before labels were chosen
+    and merged: 0 background, -1 unknown, else a number for each (source, group, label).
     """
 
     reference: torch.Tensor
@@ -31,6 +41,7 @@ class Episode:
     target_parts: torch.Tensor
     target_known: torch.Tensor
     names: tuple[tuple[str, ...], ...]
+    classes: torch.Tensor
 
 
 @dataclass(frozen=True)
@@ -49,6 +60,20 @@ POLICIES = {
     "stamps": SourcePolicy(0.06, 0.3, ViewRanges(zoom=(0.6, 1.2))),
     "ccp_unlabelled": SourcePolicy(0.10, 1.0, ViewRanges(zoom=(0.35, 0.9))),
 }
+
+
+def class_numbers(labels: torch.Tensor, name: str, group: int) -> torch.Tensor:
+    """Classes [S/8, S/8] of a view's labels [S, S]: those at the cells' middles.
+
+    Sources without labels know nothing.
+    """
+    middles = labels[LATENT_STEP // 2 :: LATENT_STEP, LATENT_STEP // 2 :: LATENT_STEP]
+    if name not in CLASS_BLOCKS:
+        return torch.full_like(middles, -1)
+    first, groups, width = CLASS_BLOCKS[name]
+    numbers = first + group % groups * width + middles.clamp(max=width - 1)
+    numbers = torch.where(middles == 0, torch.zeros_like(numbers), numbers)
+    return torch.where(middles == IGNORED, torch.full_like(numbers, -1), numbers)
 
 
 def random_regions(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
@@ -127,6 +152,7 @@ def draw(sources: dict[str, Source], side: int, most: int, rng: np.random.Genera
         source = sources[names[rng.choice(len(names), p=weights / weights.sum())]]
         policy = POLICIES[source.name]
         first, second = _pair(source, policy, rng)
+        group = int(source.groups[first])
         if not source.labelled:
             height, width = (int(v) for v in source.sizes[first])
             regions = random_regions(source.images[first, :height, :width], rng) + 1
@@ -149,4 +175,5 @@ def draw(sources: dict[str, Source], side: int, most: int, rng: np.random.Genera
         for part in parts
     )
     images = [jitter_colour(view[0], rng, policy.ranges) for view in views]
-    return Episode(images[0], reference_parts, images[1], target_parts, known, named)
+    classes = class_numbers(views[0][1], source.name, group)
+    return Episode(images[0], reference_parts, images[1], target_parts, known, named, classes)

@@ -53,7 +53,9 @@ def draw_curves(log: list[dict[str, float]], path: Path) -> None:
     """Losses and IoU over steps, running means of 50."""
     figure, panes = plt.subplots(1, 2, figsize=(10, 3.6))
     kernel = np.ones(50) / 50
-    for pane, names in zip(panes, (("cross", "was", "denoise", "teacher"), ("iou",)), strict=True):
+    for pane, names in zip(
+        panes, (("cross", "was", "denoise", "teacher", "classes"), ("iou",)), strict=True
+    ):
         for name in names:
             values = np.nan_to_num([entry[name] for entry in log if name in entry])
             pane.plot(np.convolve(values, kernel, mode="valid"), label=name)

