@@ -85,6 +85,7 @@ class BackboneProfile:
             accumulated probabilities that learning trains.
         contrast: Power that probabilities are raised to before they become mattes.
         draft, standard, paper: The quality presets.
+        good_for: What to expect of the backbone, for people; empty where that is well known.
     """
 
     cross_layers: tuple[str, ...]
@@ -105,6 +106,7 @@ class BackboneProfile:
     draft: Quality
     standard: Quality
     paper: Quality
+    good_for: str = ""
 
 
 # A network this small wants its attention tuned hard, at a large rate; tuned for longer, or on
@@ -129,6 +131,10 @@ EMBEDDED = BackboneProfile(
     # Six large updates and a last vote come near to what the authors' 45 small ones do.
     standard=Quality(320 * 320, 16, 4, 2, (53, 52, 51, 50), 3, 2, step=60.0, vote_last=True),
     paper=Quality(320 * 320, 16, 8, 2, (54, 53, 52, 51), 3, 15),
+    good_for=(
+        "good for trying things out, and for large parts of subjects that stand out; small parts, "
+        "and subjects like their surroundings, want Stable Diffusion 2.1"
+    ),
 )
 
 # Rates of the method's authors for Stable Diffusion; untried here for want of the weights.

@@ -52,7 +52,9 @@ def _backbone(task: Task) -> dict[str, Any]:
         error = as_wire_error(problem, task.session.errors)
         fix = "start the server with --backbone embedded, or a complete diffusers folder"
         return check("backbone", False, error.message, fix)
-    return check("backbone", True, f"{backbone.id} on {backbone.device}")
+    loaded = f"{backbone.id} on {backbone.device}"
+    expected = backbone.profile.good_for
+    return check("backbone", True, f"{loaded}; {expected}" if expected else loaded)
 
 
 def check(
