@@ -79,7 +79,7 @@ def test_augmentations_are_settings() -> None:
 
 
 def test_steps_and_rates_are_the_backbones_unless_set() -> None:
-    assert LearnSettings().plan(EMBEDDED) == Plan(20, 100)
+    assert LearnSettings().plan(EMBEDDED) == Plan(20, 80)
     assert LearnSettings(tune="embeddings").plan(EMBEDDED) == Plan(20, 0)
     assert LearnSettings(embedding_steps=0, weight_steps=7).plan(STABLE_DIFFUSION) == Plan(0, 7)
     rates = LearnSettings(embedding_rate=0.5).rates(STABLE_DIFFUSION)

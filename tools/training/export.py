@@ -49,21 +49,30 @@ def write_manifest(
     (target / "manifest.json").write_text(text + "\n", encoding="utf-8")
 
 
+PANES = {
+    "training losses": ("cross", "was", "denoise", "teacher"),
+    "what lies in a cell": ("classes",),
+    "IoU of the parts of training episodes": ("iou",),
+}
+SMOOTHED = 50
+
+
 def draw_curves(log: list[dict[str, float]], path: Path) -> None:
-    """Losses and IoU over steps, running means of 50."""
-    figure, panes = plt.subplots(1, 2, figsize=(10, 3.6))
-    kernel = np.ones(50) / 50
-    for pane, names in zip(
-        panes, (("cross", "was", "denoise", "teacher", "classes"), ("iou",)), strict=True
-    ):
+    """Losses and IoU over steps, running means; a loss begins where it was first asked for."""
+    figure, panes = plt.subplots(1, len(PANES), figsize=(15, 3.6))
+    kernel = np.ones(SMOOTHED) / SMOOTHED
+    for pane, (title, names) in zip(panes, PANES.items(), strict=True):
         for name in names:
-            values = np.nan_to_num([entry[name] for entry in log if name in entry])
-            pane.plot(np.convolve(values, kernel, mode="valid"), label=name)
+            steps = [step for step, entry in enumerate(log) if name in entry]
+            if len(steps) < SMOOTHED:
+                continue
+            values = np.nan_to_num([log[step][name] for step in steps])
+            pane.plot(steps[SMOOTHED - 1 :], np.convolve(values, kernel, mode="valid"), label=name)
         pane.legend()
+        pane.set_title(title)
         pane.set_xlabel("step")
+        pane.set_xlim(0, len(log))
         pane.grid(alpha=0.3)
-    panes[0].set_title("training losses")
-    panes[1].set_title("IoU of the parts of training episodes")
     figure.tight_layout()
     figure.savefig(path, dpi=80)
 
