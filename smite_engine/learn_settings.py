@@ -134,9 +134,13 @@ class LearnSettings:
         names = ("zoom", "rotation", "stretch", "colour", "hue", "blur", "cut_out")
         return Augmentation(flip=flip, **{name: getattr(self, name) for name in names})
 
-    def plan(self, profile: BackboneProfile) -> Plan:
+    def view_area(self, profile: BackboneProfile, references: int) -> int:
+        """Most pixels of a view."""
+        return given_or(self.area, profile.course(references).area)
+
+    def plan(self, profile: BackboneProfile, references: int) -> Plan:
         """Most steps of both phases."""
-        weights = given_or(self.weight_steps, profile.weight_steps)
+        weights = given_or(self.weight_steps, profile.course(references).weight_steps)
         return Plan(
             given_or(self.embedding_steps, profile.embedding_steps),
             0 if self.tune == "embeddings" else weights,

@@ -62,8 +62,8 @@ def learn(
     check_references(references, parts)
     shown = [parts_shown(reference) for reference in references]
     left_out = _left_out(shown, settings)
-    plan = settings.plan(backbone.profile)
-    area = settings.area or backbone.profile.learn_area
+    plan = settings.plan(backbone.profile, len(references))
+    area = settings.view_area(backbone.profile, len(references))
     lesson = Lesson(
         [Still.of(reference, len(parts), area) for reference in references],
         [whole_view(reference, len(parts), area) for reference in references],

@@ -79,9 +79,12 @@ def test_augmentations_are_settings() -> None:
 
 
 def test_steps_and_rates_are_the_backbones_unless_set() -> None:
-    assert LearnSettings().plan(EMBEDDED) == Plan(20, 80)
-    assert LearnSettings(tune="embeddings").plan(EMBEDDED) == Plan(20, 0)
-    assert LearnSettings(embedding_steps=0, weight_steps=7).plan(STABLE_DIFFUSION) == Plan(0, 7)
+    assert LearnSettings().plan(EMBEDDED, 4) == Plan(20, 40)
+    assert LearnSettings().plan(EMBEDDED, 5) == Plan(20, 80)
+    assert LearnSettings().view_area(EMBEDDED, 5) > LearnSettings().view_area(EMBEDDED, 4)
+    assert LearnSettings(area=9000).view_area(EMBEDDED, 5) == 9000
+    assert LearnSettings(tune="embeddings").plan(EMBEDDED, 1) == Plan(20, 0)
+    assert LearnSettings(embedding_steps=0, weight_steps=7).plan(STABLE_DIFFUSION, 1) == Plan(0, 7)
     rates = LearnSettings(embedding_rate=0.5).rates(STABLE_DIFFUSION)
     assert rates.embeddings == 0.5
     assert rates.cross_attention == rates.self_attention == 1e-6
