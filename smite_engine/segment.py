@@ -11,6 +11,7 @@ import torch
 
 from smite_engine.backbone import Backbone
 from smite_engine.boxes import crop_image
+from smite_engine.focus import Focus
 from smite_engine.frame_maps import Frame, FrameMaps, frame_maps, sharpen
 from smite_engine.part_model import PartModel
 from smite_engine.regions import Layout, in_picture, joined, lay_out
@@ -71,6 +72,8 @@ def segment(
         OutOfDeviceMemoryError: If a span of frames does not fit the device.
     """
     model.require_backbone(backbone.id, backbone.hash)
+    if settings.focus == "auto" and not backbone.profile.looks_closer:
+        settings = replace(settings, focus=Focus.WHOLE.value)
     decided = plan(settings, backbone)
     base = backbone.text.base(model.parts.names).to(backbone.device)
     passes = WindowPass(

@@ -79,7 +79,7 @@ def test_augmentations_are_settings() -> None:
 
 
 def test_steps_and_rates_are_the_backbones_unless_set() -> None:
-    assert LearnSettings().plan(EMBEDDED, 4) == Plan(20, 40)
+    assert LearnSettings().plan(EMBEDDED, 4) == Plan(20, 60)
     assert LearnSettings().plan(EMBEDDED, 5) == Plan(20, 80)
     assert LearnSettings().view_area(EMBEDDED, 5) > LearnSettings().view_area(EMBEDDED, 4)
     assert LearnSettings(area=9000).view_area(EMBEDDED, 5) == 9000

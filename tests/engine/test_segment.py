@@ -22,6 +22,7 @@ from smite_engine import (
     segment,
 )
 from smite_engine.errors import BackboneMismatchError, Cancelled, SettingsError, TrackerError
+from smite_engine.focus import Focus
 from smite_engine.frame_maps import FrameMaps, sharpen
 from smite_engine.noise import frame_noise
 from tests.support.stills import square_and_ball
@@ -156,3 +157,20 @@ def test_a_tracker_that_is_not_installed_is_told_before_any_work(
     with pytest.raises(TrackerError, match="CC-BY-NC"):
         next(segment(tiny_mini, model, shot(2), settings))
     assert tiny_mini.counter.forward_frames == before
+
+
+@pytest.mark.parametrize("looks_closer", [False, True])
+def test_auto_looks_closer_only_where_the_backbone_gains_by_it(
+    tiny_mini: Backbone, model: PartModel, looks_closer: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[bool] = []
+
+    def crop(*_: object, **__: object) -> Focus:
+        asked.append(True)
+        return Focus.TILES
+
+    monkeypatch.setattr("smite_engine.regions.choose_focus", crop)
+    profile = replace(tiny_mini.profile, looks_closer=looks_closer)
+    monkeypatch.setattr(tiny_mini, "profile", profile)
+    list(segment(tiny_mini, model, shot(2), replace(SMALL, focus="auto")))
+    assert bool(asked) == looks_closer

@@ -201,6 +201,7 @@ def test_doctor_reports_devices_backbone_and_trackers(client: Client) -> None:
     found = {check["name"]: check for check in checks}
     assert found["device cpu"]["ok"] is True
     assert found["backbone"]["ok"] is True
+    assert found["backbone"]["detail"].endswith("squares of one colour")
     assert found["tracker flow"] == {
         "name": "tracker flow", "ok": False, "detail": "package or weights missing",
         "fix": "install it", "required": False, "licence": "MIT",

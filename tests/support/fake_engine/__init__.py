@@ -38,10 +38,16 @@ SHRINK = 2
 
 
 @dataclass(frozen=True)
+class Profile:
+    good_for: str = "squares of one colour"
+
+
+@dataclass(frozen=True)
 class Backbone:
     id: str
     hash: str
     device: str
+    profile: Profile = Profile()
 
 
 @dataclass(frozen=True)
