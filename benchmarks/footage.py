@@ -253,7 +253,7 @@ def _demo(frames: int) -> Material:
 
 def _shot(truth: Truth, numbers: Sequence[int], skip: Sequence[int]) -> tuple[Picture, ...]:
     with open_plate(truth.plate_path, frames=format_frames(numbers)) as plate:
-        to_display = ToDisplay(plate.colour_space, plate.path)
+        to_display = ToDisplay(plate.colour_space, plate.format_hint)
         return tuple(
             Picture(
                 frame.number,

@@ -78,6 +78,11 @@ class Plate(ABC):
     geometry: Geometry
     missing: tuple[int, ...]
 
+    @property
+    def format_hint(self) -> str:
+        """A path whose suffix tells the files' format, also where `path` is a folder."""
+        return self.path
+
     @abstractmethod
     def read(self, number: int) -> PlateFrame:
         """Frame `number`. Cheap in ascending order. Raises PlateError."""
@@ -165,6 +170,10 @@ class ImagePlate(Plate):
         self.geometry = replace(first.geometry, data=canvas)
         self.colour_space = first.colour_space
         self.frames_per_second = first.frames_per_second
+
+    @property
+    def format_hint(self) -> str:
+        return str(next(iter(self._files.values())))
 
     def read(self, number: int) -> PlateFrame:
         """Frame `number`; a held frame's pixels are those of its neighbour. Raises PlateError."""

@@ -116,7 +116,7 @@ def test_files_that_name_their_space(tmp_path: Path) -> None:
         tmp_path / "x.exr", converted(linear, "lin_rec709_scene", "ACEScg"), chromaticities=acescg
     )
     plate = open_plate(exr)
-    shown = ToDisplay(plate.colour_space, plate.path).apply(plate.read(1).pixels)
+    shown = ToDisplay(plate.colour_space, plate.format_hint).apply(plate.read(1).pixels)
     np.testing.assert_allclose(shown, ToDisplay("linear").apply(linear), atol=6e-3)
     floating = open_plate(write_picture(tmp_path / "x.tif", rgb))
     assert floating.colour_space == "lin_rec709_scene"
@@ -184,3 +184,13 @@ def test_a_config_that_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OCIO", "/nowhere/config.ocio")
     with pytest.raises(ColourError, match="OpenColorIO config cannot be read: /nowhere"):
         ToDisplay("ACEScg")
+
+
+def test_a_folder_of_exr_files_is_scene_linear_like_its_pattern(tmp_path: Path) -> None:
+    linear = picture() * 2 + 0.01
+    write_rgb_exr(tmp_path / "shot.1001.exr", linear)
+    expected = ToDisplay("linear").apply(linear)
+    for given in (tmp_path, tmp_path / "shot.####.exr", tmp_path / "shot.1001.exr"):
+        plate = open_plate(given)
+        shown = ToDisplay(plate.colour_space, plate.format_hint).apply(plate.read(1001).pixels)
+        np.testing.assert_allclose(shown, expected, atol=6e-3, err_msg=str(given))

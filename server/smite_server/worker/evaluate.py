@@ -121,7 +121,7 @@ def _frames(clip: Clip) -> Iterator[Any]:
 
 def _views(clip: Clip) -> Iterator[tuple[PlateFrame, Floats]]:
     """Yield every frame of the plate, and the engine's view of it."""
-    to_display = ToDisplay(clip.plate.colour_space, clip.plate.path)
+    to_display = ToDisplay(clip.plate.colour_space, clip.plate.format_hint)
     for frame in clip.plate:
         clip.task.check_cancelled()
         yield frame, engine_view(frame, to_display.apply(frame.pixels))

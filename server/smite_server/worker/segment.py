@@ -52,7 +52,7 @@ def run(task: Task) -> dict[str, Any]:
     task.progress.tell("reading the plate")
     with _open(task, spec) as plate:
         # Before the model is loaded: a wrong colour space is told at once.
-        to_display = ToDisplay(spec.colour_space or plate.colour_space, plate.path)
+        to_display = ToDisplay(spec.colour_space or plate.colour_space, plate.format_hint)
         shot = _prepare(task, spec, plate, to_display)
         window = _segment_all(shot)
         return _finish(shot, window)
