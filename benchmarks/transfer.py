@@ -12,7 +12,6 @@ import json
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +20,7 @@ from torch.nn import functional
 
 from benchmarks.footage import Material
 from smite_engine import Backbone, FrameMaps, Reference, load_backbone
+from smite_engine.attention_maps import on_one_grid
 from smite_engine.inflation import CROSS_LAYERS, cross_sizes
 from smite_engine.noise import frame_noise
 from smite_engine.sizing import LATENT_STEP, WorkingSize, on_picture, to_canvas, working_size
@@ -56,33 +56,10 @@ def queries(backbone: Backbone, canvas: torch.Tensor, seed: int, number: int) ->
     timestep = backbone.profile.timestep
     noise = frame_noise(seed, number, tuple(clean.shape[1:]))[None]
     context = backbone.text.base(()).to(backbone.device)
-    with _listening(backbone.unet) as heard:
-        backbone.read(backbone.noisy(clean, noise, timestep), timestep, context, 1)
+    read = backbone.read(backbone.noisy(clean, noise, timestep), timestep, context, 1)
     grid = (int(clean.shape[2]), int(clean.shape[3]))
-    layers = [
-        functional.interpolate(
-            layer.float().transpose(1, 2).unflatten(2, size), size=grid, mode="bilinear"
-        )
-        for layer, size in zip(heard, cross_sizes(*grid), strict=True)
-    ]
-    return torch.cat(layers, dim=1)[0].cpu()
-
-
-@contextmanager
-def _listening(unet: torch.nn.Module) -> Iterator[list[torch.Tensor]]:
-    """Collects the queries [F, n, C] of the layers that are read, in their order."""
-    heard: list[torch.Tensor] = []
-    hooks = [
-        unet.get_submodule(f"{layer}.transformer_blocks.0.attn2.to_q").register_forward_hook(
-            lambda _module, _given, query: heard.append(query)
-        )
-        for layer in CROSS_LAYERS
-    ]
-    try:
-        yield heard
-    finally:
-        for hook in hooks:
-            hook.remove()
+    heard = [query.float() for query in read.queries[: len(CROSS_LAYERS)]]
+    return torch.cat(list(on_one_grid(heard, cross_sizes(*grid), grid)), dim=1)[0].cpu()
 
 
 def transfer(

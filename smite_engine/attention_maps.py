@@ -6,7 +6,7 @@ grid (row-major, pixel centres at half integers), H heads, n = h*w positions, d 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import torch
 from torch.nn import functional
@@ -32,6 +32,21 @@ def cross_logits(query: torch.Tensor, key: torch.Tensor, scale: float) -> torch.
     return joined_query @ joined_key.transpose(1, 2) * (scale / heads)
 
 
+def on_one_grid(
+    layers: Sequence[torch.Tensor], sizes: Sequence[tuple[int, int]], size: tuple[int, int]
+) -> Iterator[torch.Tensor]:
+    """Layers [F, n_i, C_i] on grids (h_i, w_i), each resized bilinearly to [F, C_i, h, w].
+
+    Raises:
+        ShapeError: If a layer does not have the positions that its size promises.
+    """
+    for layer, (height, width) in zip(layers, sizes, strict=True):
+        if layer.shape[1] != height * width:
+            raise ShapeError("a cross-attention layer", f"[F, {height * width}, K]", layer.shape)
+        grid = layer.transpose(1, 2).unflatten(2, (height, width))
+        yield functional.interpolate(grid, size=size, mode="bilinear", align_corners=False)
+
+
 def merge_layers(
     layers: Sequence[torch.Tensor], sizes: Sequence[tuple[int, int]], size: tuple[int, int]
 ) -> torch.Tensor:
@@ -49,11 +64,7 @@ def merge_layers(
         ShapeError: If a layer does not have the positions that its size promises.
     """
     total: torch.Tensor | None = None
-    for layer, (height, width) in zip(layers, sizes, strict=True):
-        if layer.shape[1] != height * width:
-            raise ShapeError("a cross-attention layer", f"[F, {height * width}, K]", layer.shape)
-        grid = layer.transpose(1, 2).unflatten(2, (height, width))
-        resized = functional.interpolate(grid, size=size, mode="bilinear", align_corners=False)
+    for resized in on_one_grid(layers, sizes, size):
         total = resized if total is None else total + resized
     if total is None:
         raise ShapeError("the list of cross-attention layers", "at least one layer", (0,))
@@ -80,11 +91,11 @@ def joined_queries(
     Returns:
         float32 [F, h * w, sum C_i].
     """
-    layers = []
-    for query, grid, count in zip(queries, sizes, heads, strict=True):
-        maps = query.float().transpose(1, 2).unflatten(2, grid)
-        factor = (query.shape[2] / count) ** -0.5 / (count * len(queries))
-        layers.append(factor * functional.interpolate(maps, size=size, mode="bilinear"))
+    resized = on_one_grid([query.float() for query in queries], sizes, size)
+    layers = [
+        (maps.shape[1] / count) ** -0.5 / (count * len(queries)) * maps
+        for maps, count in zip(resized, heads, strict=True)
+    ]
     return torch.cat(layers, dim=1).flatten(2).transpose(1, 2)
 
 

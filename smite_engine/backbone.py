@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import nn
 
-from smite_engine.attention_maps import merge_layers, pool_queries
+from smite_engine.attention_maps import joined_queries, merge_layers, pool_queries
 from smite_engine.errors import BackboneError, OutOfDeviceMemoryError, ShapeError
 from smite_engine.inflation import MapsComplete, cross_sizes, inflate
 from smite_engine.noise import add_noise
@@ -224,6 +224,13 @@ class Backbone:
         """The cross-attention modules that R is read from, by name in the UNet, in their order."""
         names = [f"{layer}.transformer_blocks.0.attn2" for layer in self._tap.layers]
         return {name: self.unet.get_submodule(name) for name in names}
+
+    def joined_queries(self, read: AttentionRead) -> torch.Tensor:
+        """Queries [F, h*w, C] of :meth:`read_layers`, whose product with joined keys is R."""
+        size = (int(read.cross.shape[2]), int(read.cross.shape[3]))
+        sizes = cross_sizes(*size, self._tap.layers)
+        heads = [layer.heads for layer in self.read_layers().values()]
+        return joined_queries(read.queries, sizes, size, heads)
 
     @property
     def _dtype(self) -> torch.dtype:

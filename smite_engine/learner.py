@@ -8,12 +8,10 @@ from dataclasses import dataclass
 import torch
 from torch.nn import functional
 
-from smite_engine.attention_maps import joined_queries
 from smite_engine.augmentation import Still, augmented_view
 from smite_engine.backbone import Backbone
 from smite_engine.errors import Cancelled
 from smite_engine.hold_out import HeldOut, Tally
-from smite_engine.inflation import cross_sizes
 from smite_engine.key_fit import Cells, balanced_cells, fit_keys
 from smite_engine.learn_settings import LearnSettings, Plan
 from smite_engine.losses import part_loss
@@ -274,12 +272,7 @@ class Learner:
         view, noisy, _, timestep = self._drawn_view(turn, _KEY_NUMBER + turn)
         context = with_parts(self.base, self.embeddings)
         read = self.backbone.read(noisy, timestep, context, len(self.parts) + 1)
-        layers = self.backbone.read_layers()
-        size = (int(noisy.shape[2]), int(noisy.shape[3]))
-        names = [name.split(".transformer_blocks")[0] for name in layers]
-        heads = [layer.heads for layer in layers.values()]
-        queries = joined_queries(read.queries, cross_sizes(*size, names), size, heads)
-        return balanced_cells(view, queries[0], self.generator)
+        return balanced_cells(view, self.backbone.joined_queries(read)[0], self.generator)
 
     def _restore_best_embeddings(self) -> None:
         with torch.no_grad():

@@ -23,7 +23,7 @@ CLASS_BLOCKS = {
     "renders": (640, 256, 8),
 }
 """Source -> (first class, most groups, most labels of a group)."""
-CLASSES = 640 + 256 * 8
+CLASSES = max(first + groups * width for first, groups, width in CLASS_BLOCKS.values())
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,8 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from smite_engine.attention_maps import on_one_grid
+
 BLOCKS = ((3, 64, 2), (64, 128, 2), (128, 256, 3), (256, 512, 3), (512, 512, 3))
 MEAN_BGR = (104.00699, 116.66877, 122.67892)
 COARSE_STEP, FINE_STEP = 16, 8
@@ -69,11 +71,7 @@ def side_by_side(
     queries: Sequence[torch.Tensor], sizes: Sequence[tuple[int, int]], size: tuple[int, int]
 ) -> torch.Tensor:
     """Queries [B, n_i, C_i] on grids ``sizes``, all on the grid ``size``: [B, h*w, sum C_i]."""
-    layers = [
-        functional.interpolate(q.transpose(1, 2).unflatten(2, s), size=size, mode="bilinear")
-        for q, s in zip(queries, sizes, strict=True)
-    ]
-    return torch.cat(layers, dim=1).flatten(2).transpose(1, 2)
+    return torch.cat(list(on_one_grid(queries, sizes, size)), dim=1).flatten(2).transpose(1, 2)
 
 
 class Heads(nn.Module):

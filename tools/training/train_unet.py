@@ -33,6 +33,7 @@ from torch.nn import functional
 
 from smite_engine.attention_maps import accumulate, merge_layers, pool_queries
 from smite_engine.inflation import (
+    CROSS_LAYERS,
     FINE_CROSS_LAYERS,
     AttentionTap,
     MapsComplete,
@@ -46,7 +47,7 @@ from smite_engine.tiny_autoencoder import TinyAutoencoder
 
 MOST_PARTS = 6
 TAUGHT = 2  # Pictures of a batch that the teacher sees; it costs as much as a pass of the UNet.
-POOLED = 5  # The first layers' queries, which the reference encoder reads.
+POOLED = len(CROSS_LAYERS)  # The first layers' queries, which the reference encoder reads.
 UNET = {
     "sample_size": 32,
     "block_out_channels": (64, 96, 160, 224),
