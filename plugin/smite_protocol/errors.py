@@ -20,6 +20,8 @@ The tree (class, wire code, exit status on a command line)::
     |   |-- UnknownJob            unknown_job          2
     |   |-- UnknownModel          unknown_model        2
     |   |-- WrongState            wrong_state          2
+    |   |-- LimitReached          limit_reached        2
+    |   |-- BadChecksum           bad_checksum         2
     |   `-- EndpointRefused       endpoint_refused     2
     |-- ConnectionProblem         connection_problem   2
     |   |-- ServerUnreachable     server_unreachable   2
@@ -162,8 +164,20 @@ class WrongState(BadInput):
     code = "wrong_state"
 
 
+class LimitReached(BadInput):
+    """A limit per user is reached: jobs in the queue, or requests in a while."""
+
+    code = "limit_reached"
+
+
+class BadChecksum(BadInput):
+    """Bytes were changed on their way; send them again."""
+
+    code = "bad_checksum"
+
+
 class EndpointRefused(BadInput):
-    """An endpoint is malformed, or not on this machine."""
+    """An endpoint is malformed, or cannot be used without keys."""
 
     code = "endpoint_refused"
 

@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Dict, Optional, Union
 
 from .errors import JobCancelled, JobFailed, error_from_code
 from .fields import payload_field, wire_field
-from .records import FINAL_STATES, STATES, Message, Payload, job_field
+from .records import FINAL_STATES, STATES, Message, Payload, checksum_field, job_field
 from .specs import PATH_LENGTH
 
 
@@ -24,6 +24,9 @@ class Progress(Message):
     done: int = wire_field("steps done of this stage", low=0)
     total: int = wire_field("steps of this stage, 0 if unknown", low=0)
     seconds_left: Optional[float] = wire_field("estimate, if there is one", default=None, low=0)
+    ahead: Optional[int] = wire_field(
+        "jobs that run before it, while it waits", default=None, since=2, low=0
+    )
 
 
 @dataclass(frozen=True)
@@ -43,6 +46,7 @@ class MatteReady(Message):
     path: str = wire_field(
         "absolute file on the server; relative name when the bytes follow", length=PATH_LENGTH
     )
+    checksum: Optional[int] = checksum_field()
     data: Payload = payload_field()
 
 

@@ -50,13 +50,19 @@ class Limits:
 _NO_LIMITS = Limits()
 
 
-def wire_field(doc: str, *, default: Any = dataclasses.MISSING, **limits: Any) -> Any:
+FIRST_VERSION = 1
+
+
+def wire_field(
+    doc: str, *, default: Any = dataclasses.MISSING, since: int = FIRST_VERSION, **limits: Any
+) -> Any:
     """Declare a field of a message.
 
     ``doc`` is its line in PROTOCOL.md; ``limits`` are those of `Limits`. With a ``default`` the
-    field may be left out on the wire.
+    field may be left out on the wire. A field that came with a later protocol version has its
+    number in ``since`` and a default; it is not sent to peers of an earlier one.
     """
-    metadata = {"doc": doc, "limits": Limits(**limits)}
+    metadata = {"doc": doc, "limits": Limits(**limits), "since": since}
     if isinstance(default, dict):
         return dataclasses.field(default_factory=dict, metadata=metadata)
     return dataclasses.field(default=default, metadata=metadata)
@@ -98,15 +104,20 @@ def is_required(entry: dataclasses.Field[Any]) -> bool:
     return entry.default is dataclasses.MISSING and entry.default_factory is dataclasses.MISSING
 
 
-def to_map(message: Any) -> Dict[str, Any]:
+def to_map(message: Any, version: Optional[int] = None) -> Dict[str, Any]:
     """Return the checked map of ``message``, ready for msgpack.
 
-    Raises BadMessage when a value breaks its type or limits.
+    Fields that protocol ``version`` does not know are left out; None: all are there. Raises
+    BadMessage when a value breaks its type or limits.
     """
     record = type(message)
+    hints = hints_of(record)
     found = {
-        name: _check(getattr(message, name), hints_of(record)[name], entry.metadata["limits"], name)
+        name: _check(
+            getattr(message, name), hints[name], entry.metadata["limits"], name, version=version
+        )
         for name, entry in header_fields(record).items()
+        if version is None or entry.metadata["since"] <= version
     }
     tag = getattr(record, "kind", "")
     return {"kind": tag, **found} if tag else found
@@ -138,20 +149,28 @@ def from_map(record: Type[Record], data: Any, where: str = "") -> Record:
     return record(**values)
 
 
-def _check(value: Any, hint: Any, limits: Limits, where: str, *, build: bool = False) -> Any:
+def _check(
+    value: Any,
+    hint: Any,
+    limits: Limits,
+    where: str,
+    *,
+    build: bool = False,
+    version: Optional[int] = None,
+) -> Any:
     """Check one value against its type; with ``build`` maps become records, else the reverse."""
     origin = type_origin(hint)
     if origin is Union:
         if value is None:
             return None
         inner = next(arm for arm in type_arguments(hint) if arm is not type(None))
-        return _check(value, inner, limits, where, build=build)
+        return _check(value, inner, limits, where, build=build, version=version)
     if origin is tuple:
-        return _check_list(value, hint, limits, where, build=build)
+        return _check_list(value, hint, limits, where, build=build, version=version)
     if origin is dict:
         return _check_free_map(value, limits, where)
     if dataclasses.is_dataclass(hint):
-        return _check_record(value, hint, where, build=build)
+        return _check_record(value, hint, where, build=build, version=version)
     if hint is str:
         return _check_string(value, limits, where)
     if hint is bool:
@@ -161,13 +180,13 @@ def _check(value: Any, hint: Any, limits: Limits, where: str, *, build: bool = F
     return _check_number(value, hint, limits, where)
 
 
-def _check_record(value: Any, hint: Any, where: str, *, build: bool) -> Any:
+def _check_record(value: Any, hint: Any, where: str, *, build: bool, version: Optional[int]) -> Any:
     """Check a nested record; a class with ``variants`` is chosen by the map's ``kind``."""
     variants: Mapping[str, Type[Any]] = getattr(hint, "variants", None) or {}
     if not build:
         if not isinstance(value, hint):
             raise BadMessage(f"{where} is {_name_type(value)}; it must be a {hint.__name__}.")
-        return to_map(value)
+        return to_map(value, version)
     if not variants:
         return from_map(hint, value, where)
     if not isinstance(value, Mapping):
@@ -181,7 +200,9 @@ def _check_record(value: Any, hint: Any, where: str, *, build: bool) -> Any:
     return from_map(variants[kind], rest, where)
 
 
-def _check_list(value: Any, hint: Any, limits: Limits, where: str, *, build: bool) -> Any:
+def _check_list(
+    value: Any, hint: Any, limits: Limits, where: str, *, build: bool, version: Optional[int]
+) -> Any:
     if not isinstance(value, (list, tuple)):
         raise BadMessage(f"{where} is {_name_type(value)}; it must be a list.")
     if len(value) > limits.items:
@@ -192,7 +213,7 @@ def _check_list(value: Any, hint: Any, limits: Limits, where: str, *, build: boo
     if len(arms) != len(value):
         raise BadMessage(f"{where} has {len(value)} items; it must have {len(arms)}.")
     found = [
-        _check(entry, arm, limits, f"{where}[{index}]", build=build)
+        _check(entry, arm, limits, f"{where}[{index}]", build=build, version=version)
         for index, (entry, arm) in enumerate(zip(value, arms))
     ]
     return tuple(found) if build else found

@@ -14,6 +14,7 @@ from .records import (
     DTYPES,
     FINAL_STATES,
     KINDS,
+    LANES,
     ROLES,
     STATES,
     GeometryInfo,
@@ -42,8 +43,12 @@ from .requests import (
     Hello,
     ListJobs,
     ListModels,
+    Pause,
     PutFile,
     PutPixels,
+    Reorder,
+    Resume,
+    Retry,
     Submit,
     Unwatch,
     Watch,
@@ -51,7 +56,7 @@ from .requests import (
 from .specs import DoctorSpec, EvaluateSpec, LearnSpec, SegmentSpec, Spec
 
 PROTOCOL_MIN = 1
-PROTOCOL_MAX = 1
+PROTOCOL_MAX = 2
 
 MESSAGES: Dict[str, Type[Message]] = {
     found.type: found for found in Message.__subclasses__() if found.type
@@ -62,6 +67,7 @@ __all__ = [
     "DTYPES",
     "FINAL_STATES",
     "KINDS",
+    "LANES",
     "MESSAGES",
     "PROTOCOL_MAX",
     "PROTOCOL_MIN",
@@ -91,11 +97,15 @@ __all__ = [
     "Message",
     "ModelInfo",
     "ModelList",
+    "Pause",
     "Payload",
     "Progress",
     "PutFile",
     "PutPixels",
     "Received",
+    "Reorder",
+    "Resume",
+    "Retry",
     "SegmentSpec",
     "Spec",
     "StateChanged",

@@ -10,6 +10,7 @@ from typing import Any, ClassVar, Dict, Optional, Tuple, Union
 from .fields import wire_field
 from .specs import PATH_LENGTH
 
+LANES = ("interactive", "normal", "batch")
 STATES = ("queued", "running", "paused", "done", "failed", "cancelled")
 FINAL_STATES = ("done", "failed", "cancelled")
 KINDS = ("learn", "segment", "evaluate", "doctor")
@@ -18,6 +19,27 @@ DTYPES = ("uint8", "uint16", "float16", "float32")
 
 JOB_ID = r"[a-z0-9]{8,32}"
 Payload = Union[bytes, bytearray, memoryview, None]
+
+
+MAX_PRIORITY = 100
+
+
+def priority_field() -> Any:
+    """Declare the field for a job's priority."""
+    return wire_field(
+        "jobs of a higher priority run first",
+        default=0,
+        since=2,
+        low=-MAX_PRIORITY,
+        high=MAX_PRIORITY,
+    )
+
+
+def checksum_field() -> Any:
+    """Declare the field for the CRC-32 of a message's raw frame."""
+    return wire_field(
+        "CRC-32 (zlib's) of the raw frame", default=None, since=2, low=0, high=2**32 - 1
+    )
 
 
 def job_field() -> Any:
@@ -32,6 +54,8 @@ class Message:
     type: ClassVar[str] = ""
     role: ClassVar[str] = ""
     """``request``, ``notice`` (a request without a reply), ``reply`` or ``event``."""
+    since: ClassVar[int] = 1
+    """The protocol version that the message came with."""
 
 
 @dataclass(frozen=True)
@@ -53,6 +77,14 @@ class JobInfo:
     finished: Optional[float] = wire_field("when finished", default=None, low=0)
     server: str = wire_field("id of the server that owns it", default="", length=128)
     result: Dict[str, Any] = wire_field("result of a finished job", default={}, items=4096)
+    user: str = wire_field("who submitted it", default="", since=2, length=64)
+    priority: int = priority_field()
+    lane: str = wire_field("which queue it waits in", default="normal", since=2, choices=LANES)
+    ahead: Optional[int] = wire_field(
+        "jobs that run before it; none: it does not wait", default=None, since=2, low=0
+    )
+    attempts: int = wire_field("how often a worker has begun it", default=0, since=2, low=0)
+    device: str = wire_field("device that runs it", default="", since=2, length=64)
 
     @property
     def final(self) -> bool:

@@ -33,6 +33,7 @@ class Welcome(Message):
         "folders it may touch; none: it accepts no paths", default=(), length=PATH_LENGTH
     )
     private: bool = wire_field("whether it ends with its clients", default=False)
+    user: str = wire_field("who the server takes the client for", default="", since=2, length=64)
 
 
 @dataclass(frozen=True)
@@ -59,7 +60,7 @@ class Received(Message):
 
 @dataclass(frozen=True)
 class JobReply(Message):
-    """Answers get_job, cancel and watch."""
+    """Answers get_job, watch, cancel, pause, resume, retry and reorder."""
 
     type: ClassVar[str] = "job"
     role: ClassVar[str] = "reply"

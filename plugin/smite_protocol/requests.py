@@ -8,7 +8,16 @@ from dataclasses import dataclass
 from typing import ClassVar, Optional, Tuple
 
 from .fields import payload_field, wire_field
-from .records import DTYPES, ROLES, GeometryInfo, Message, Payload, job_field
+from .records import (
+    DTYPES,
+    ROLES,
+    GeometryInfo,
+    Message,
+    Payload,
+    checksum_field,
+    job_field,
+    priority_field,
+)
 from .specs import Spec
 
 
@@ -23,6 +32,12 @@ class Hello(Message):
     client: str = wire_field("id of the client, the same on all its connections", length=64)
     name: str = wire_field("program and version, for logs", default="", length=128)
     token: str = wire_field("secret of a private server", default="", length=128)
+    user: str = wire_field(
+        "who asks, where keys do not tell; the server may trust it for fairness only",
+        default="",
+        since=2,
+        length=64,
+    )
 
 
 @dataclass(frozen=True)
@@ -32,6 +47,12 @@ class Submit(Message):
     type: ClassVar[str] = "submit"
     role: ClassVar[str] = "request"
     spec: Spec = wire_field("what to do")
+    priority: int = priority_field()
+    batch: bool = wire_field(
+        "whether nobody waits for it: it runs after all jobs that somebody waits for",
+        default=False,
+        since=2,
+    )
 
 
 @dataclass(frozen=True)
@@ -43,6 +64,7 @@ class PutFile(Message):
     job: str = job_field()
     part_of: str = wire_field("what the file belongs to", choices=ROLES)
     path: str = wire_field("relative name, parts joined by `/`", length=512)
+    checksum: Optional[int] = checksum_field()
     data: Payload = payload_field()
 
 
@@ -58,6 +80,7 @@ class PutPixels(Message):
     dtype: str = wire_field("type of a value, little endian", choices=DTYPES)
     geometry: GeometryInfo = wire_field("where the pixels lie")
     colour_space: Optional[str] = wire_field("colour space", default=None, length=128)
+    checksum: Optional[int] = checksum_field()
     data: Payload = payload_field()
 
 
@@ -78,6 +101,13 @@ class Watch(Message):
     role: ClassVar[str] = "request"
     job: str = job_field()
     after: int = wire_field("only mattes with a higher `seq`", default=0, low=0)
+    credit: int = wire_field(
+        "most bytes of mattes sent ahead of `acknowledge`; 0: as the server does",
+        default=0,
+        since=2,
+        low=0,
+        high=2**40,
+    )
 
 
 @dataclass(frozen=True)
@@ -106,6 +136,54 @@ class Cancel(Message):
     type: ClassVar[str] = "cancel"
     role: ClassVar[str] = "request"
     job: str = job_field()
+
+
+@dataclass(frozen=True)
+class Pause(Message):
+    """Stops a job for a while: at once in the queue, after its window when it runs."""
+
+    type: ClassVar[str] = "pause"
+    role: ClassVar[str] = "request"
+    since: ClassVar[int] = 2
+    job: str = job_field()
+
+
+@dataclass(frozen=True)
+class Resume(Message):
+    """Puts a paused job back into the queue."""
+
+    type: ClassVar[str] = "resume"
+    role: ClassVar[str] = "request"
+    since: ClassVar[int] = 2
+    job: str = job_field()
+
+
+@dataclass(frozen=True)
+class Retry(Message):
+    """Queues a failed or cancelled job again; finished windows are not made again."""
+
+    type: ClassVar[str] = "retry"
+    role: ClassVar[str] = "request"
+    since: ClassVar[int] = 2
+    job: str = job_field()
+
+
+@dataclass(frozen=True)
+class Reorder(Message):
+    """Gives a job that has not ended another priority, or another place among its equals."""
+
+    type: ClassVar[str] = "reorder"
+    role: ClassVar[str] = "request"
+    since: ClassVar[int] = 2
+    job: str = job_field()
+    priority: Optional[int] = wire_field(
+        "new priority; none: as it was", default=None, low=-100, high=100
+    )
+    before: Optional[str] = wire_field(
+        "id of the job to wait just before; empty: first; none: as it was",
+        default=None,
+        length=32,
+    )
 
 
 @dataclass(frozen=True)

@@ -36,11 +36,14 @@ class Header:
 
 
 def encode(message: Message, *, request: int = 0, version: int = PROTOCOL_MAX) -> List[Buffer]:
-    """Return the frames of ``message``.
+    """Return the frames of ``message`` for a session of protocol ``version``.
 
-    Raises BadMessage when a field breaks its limits, TooLarge when the header does.
+    Raises BadMessage when a field breaks its limits or the session does not know the message,
+    TooLarge when the header does.
     """
-    header = {"v": version, "t": message.type, "i": request, "b": to_map(message)}
+    if message.since > version:
+        raise BadMessage(f"The message {message.type} is unknown to protocol {version}.")
+    header = {"v": version, "t": message.type, "i": request, "b": to_map(message, version)}
     packed: bytes = msgpack.packb(header, use_bin_type=True)
     if len(packed) > MAX_HEADER_BYTES:
         raise TooLarge(f"The header of {message.type} is over {MAX_HEADER_BYTES} bytes.")

@@ -113,9 +113,10 @@ class Handlers:
                 "This server is private to the command that started it; start your own with"
                 " `smite serve`."
             )
-        self._parts.sessions.open(identity, message.client)
+        version = min(PROTOCOL_MAX, message.protocol_max)
+        self._parts.sessions.open(identity, message.client, version)
         return Welcome(
-            protocol=min(PROTOCOL_MAX, message.protocol_max),
+            protocol=version,
             server_version=__version__,
             server=self._parts.store.server,
             backbone=config.backbone,

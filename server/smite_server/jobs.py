@@ -62,6 +62,14 @@ class Job:
     ``spec`` is the spec's wire map; ``resolved`` the checked inputs: absolute, resolved paths.
     ``key`` identifies the work; empty while uploads are missing. ``ready`` says that nothing is
     missing and the worker may have it.
+
+    Attributes:
+        lane: Which queue it waits in, one of `LANES`; an earlier lane runs first.
+        rank: Its place among jobs of one lane and priority; the store begins with its number.
+        attempts: How often a worker has begun it.
+        window: Most frames of a window, after one that did not fit in memory; 0: as its settings.
+        checkpoint: File of the last finished window, below the job's spool folder; empty: none.
+        device: Of the worker that has it.
     """
 
     job: str
@@ -83,10 +91,18 @@ class Job:
     finished: float | None = None
     server: str = ""
     client: str = ""
+    user: str = ""
+    priority: int = 0
+    lane: str = "normal"
+    rank: float = 0.0
+    attempts: int = 0
+    window: int = 0
+    checkpoint: str = ""
+    device: str = ""
     result: dict[str, Any] = field(default_factory=dict)
 
-    def info(self, *, with_result: bool = True) -> JobInfo:
-        """Return what clients are told of this job."""
+    def info(self, *, with_result: bool = True, ahead: int | None = None) -> JobInfo:
+        """Return what clients are told of this job, with ``ahead`` jobs to run before it."""
         return JobInfo(
             job=self.job,
             kind=self.kind,
@@ -103,6 +119,12 @@ class Job:
             finished=self.finished,
             server=self.server,
             result=self.result if with_result else {},
+            user=self.user,
+            priority=self.priority,
+            lane=self.lane,
+            ahead=ahead,
+            attempts=self.attempts,
+            device=self.device,
         )
 
 

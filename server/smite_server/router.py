@@ -150,7 +150,8 @@ class Router:
 
     def _send(self, identity: bytes, message: Message, request: int = 0) -> bool:
         """Send without waiting; return False when the client's pipe is full or it has gone."""
-        frames = encode(message, request=request)
+        version = self._sessions.version(identity)
+        frames = encode(message, request=request, version=version)
         large = len(frames) > 1 and memoryview(frames[1]).nbytes >= ZERO_COPY_BYTES
         try:
             self._socket.send_multipart([identity, *frames], flags=zmq.NOBLOCK, copy=not large)

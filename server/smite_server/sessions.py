@@ -6,13 +6,15 @@ import time
 from dataclasses import dataclass, field
 
 from smite_protocol.errors import NotGreeted, TooLarge
+from smite_protocol.messages import PROTOCOL_MIN
 
 
 @dataclass
 class _Client:
-    """A client: when it was last heard, and its sockets."""
+    """A client: when it was last heard, the protocol version it speaks, and its sockets."""
 
     seen: float
+    version: int
     identities: set[bytes] = field(default_factory=set)
 
 
@@ -29,12 +31,17 @@ class Sessions:
     def __len__(self) -> int:
         return len(self._clients)
 
-    def open(self, identity: bytes, client: str) -> None:
-        """Note a hello. Raises TooLarge when there are too many clients."""
+    def open(self, identity: bytes, client: str, version: int) -> None:
+        """Note a hello that came to protocol ``version``.
+
+        Raises TooLarge when there are too many clients.
+        """
         if client not in self._clients and len(self._clients) >= self._max:
             raise TooLarge(f"This server has {self._max} clients already; close some.")
         self._by_identity[identity] = client
-        self._clients.setdefault(client, _Client(time.monotonic())).identities.add(identity)
+        entry = self._clients.setdefault(client, _Client(time.monotonic(), version))
+        entry.version = version
+        entry.identities.add(identity)
         self.ever = True
         self.touch(identity)
 
@@ -45,6 +52,11 @@ class Sessions:
             raise NotGreeted("The server does not know this client (any more); say hello first.")
         self.last_seen = self._clients[client].seen = time.monotonic()
         return client
+
+    def version(self, identity: bytes) -> int:
+        """Return the protocol version of a socket's session; the lowest one without a session."""
+        client = self._by_identity.get(identity)
+        return PROTOCOL_MIN if client is None else self._clients[client].version
 
     def close(self, client: str) -> set[bytes]:
         """Forget a client; return its sockets."""

@@ -19,11 +19,10 @@ from smite_protocol.errors import BadPath, UnknownJob
 
 from .jobs import Job, Matte, State, check_transition
 
-SCHEMA_VERSION = 1
 BUSY_SECONDS = 10.0
 
-_SCHEMA = """
-CREATE TABLE IF NOT EXISTS jobs (
+_VERSION_1 = """
+CREATE TABLE jobs (
     job TEXT PRIMARY KEY, number INTEGER NOT NULL, kind TEXT NOT NULL, name TEXT NOT NULL,
     spec TEXT NOT NULL, resolved TEXT NOT NULL, key TEXT NOT NULL, ready INTEGER NOT NULL,
     state TEXT NOT NULL, stage TEXT NOT NULL, done INTEGER NOT NULL, total INTEGER NOT NULL,
@@ -31,14 +30,29 @@ CREATE TABLE IF NOT EXISTS jobs (
     started REAL, finished REAL, server TEXT NOT NULL, client TEXT NOT NULL,
     result TEXT NOT NULL
 );
-CREATE INDEX IF NOT EXISTS jobs_by_state ON jobs (server, state, number);
-CREATE INDEX IF NOT EXISTS jobs_by_number ON jobs (number);
-CREATE TABLE IF NOT EXISTS mattes (
+CREATE INDEX jobs_by_state ON jobs (server, state, number);
+CREATE INDEX jobs_by_number ON jobs (number);
+CREATE TABLE mattes (
     job TEXT NOT NULL, seq INTEGER NOT NULL, frame INTEGER NOT NULL, part TEXT NOT NULL,
     slug TEXT NOT NULL, path TEXT NOT NULL, relative TEXT NOT NULL,
     PRIMARY KEY (job, seq)
 ) WITHOUT ROWID;
 """
+_VERSION_2 = """
+ALTER TABLE jobs ADD COLUMN user TEXT NOT NULL DEFAULT '';
+ALTER TABLE jobs ADD COLUMN priority INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE jobs ADD COLUMN lane TEXT NOT NULL DEFAULT 'normal';
+ALTER TABLE jobs ADD COLUMN rank REAL NOT NULL DEFAULT 0;
+ALTER TABLE jobs ADD COLUMN attempts INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE jobs ADD COLUMN window INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE jobs ADD COLUMN checkpoint TEXT NOT NULL DEFAULT '';
+ALTER TABLE jobs ADD COLUMN device TEXT NOT NULL DEFAULT '';
+UPDATE jobs SET rank = number;
+CREATE UNIQUE INDEX mattes_once ON mattes (job, frame, slug);
+"""
+_STEPS = (_VERSION_1, _VERSION_2)
+"""What makes each version of the one before; a new file takes all steps."""
+SCHEMA_VERSION = len(_STEPS)
 _JSON_COLUMNS = ("spec", "resolved", "result")
 _COLUMNS = tuple(Job.__dataclass_fields__)
 _OPEN = tuple(state.value for state in State if not state.final)
@@ -72,7 +86,15 @@ class Store:
         if version > SCHEMA_VERSION:
             raise BadPath(f"The job store {path} is of a newer SMITE; update this installation.")
         if version < SCHEMA_VERSION:
-            self._db.executescript(_SCHEMA)
+            self._bring_up()
+
+    def _bring_up(self) -> None:
+        """Make the tables, or change those of an older version; another server may be at it too."""
+        with self._transaction():
+            (version,) = self._db.execute("PRAGMA user_version").fetchone()
+            for step in _STEPS[version:]:
+                for statement in step.strip().rstrip(";").split(";"):
+                    self._db.execute(statement)
             self._db.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
 
     def close(self) -> None:
@@ -90,7 +112,7 @@ class Store:
         self._db.execute("COMMIT")
 
     def add(self, job: Job) -> Job:
-        """Store a new job of this server at the end of the queue and return it."""
+        """Store a new job of this server, last among its equals, and return it."""
         stored = replace(job, server=self.server, created=time.time())
         columns = ", ".join(("number", *_COLUMNS))
         marks = ", ".join("?" for _ in _COLUMNS)
@@ -100,7 +122,8 @@ class Store:
                 f" ((SELECT COALESCE(MAX(number), 0) + 1 FROM jobs), {marks})",
                 [_to_column(name, getattr(stored, name)) for name in _COLUMNS],
             )
-        return stored
+            self._db.execute("UPDATE jobs SET rank = number WHERE job = ?", (stored.job,))
+        return self.find(stored.job)
 
     def find(self, job: str) -> Job:
         """Return a job. Raises UnknownJob."""
@@ -172,11 +195,16 @@ class Store:
         return [_from_row(row) for row in rows]
 
     def add_mattes(self, mattes: Sequence[Matte]) -> list[Matte]:
-        """Store finished mattes of one job, all or none; return them numbered."""
+        """Store finished mattes of one job, all or none; return the new ones, numbered.
+
+        A matte that is there already, as a window that is made again after a crash has them,
+        keeps its number.
+        """
         if not mattes:
             return []
         job = mattes[0].job
         with self._transaction():
+            mattes = [matte for matte in mattes if not self._has(matte)]
             (last,) = self._db.execute(
                 "SELECT COALESCE(MAX(seq), 0) FROM mattes WHERE job = ?", (job,)
             ).fetchone()
@@ -187,6 +215,13 @@ class Store:
                 [(m.job, m.seq, m.frame, m.part, m.slug, m.path, m.relative) for m in numbered],
             )
         return numbered
+
+    def _has(self, matte: Matte) -> bool:
+        found = self._db.execute(
+            "SELECT 1 FROM mattes WHERE job = ? AND frame = ? AND slug = ?",
+            (matte.job, matte.frame, matte.slug),
+        )
+        return found.fetchone() is not None
 
     def mattes_after(self, job: str, seq: int, limit: int) -> list[Matte]:
         """Return mattes of a job with a higher ``seq``, in order."""

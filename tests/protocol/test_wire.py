@@ -31,6 +31,10 @@ EXAMPLES: tuple[m.Message, ...] = (
     m.Unwatch(job=JOB),
     m.Acknowledge(job=JOB, seq=9),
     m.Cancel(job=JOB),
+    m.Pause(job=JOB),
+    m.Resume(job=JOB),
+    m.Retry(job=JOB),
+    m.Reorder(job=JOB, priority=5, before=""),
     m.GetJob(job=JOB),
     m.ListJobs(all=False),
     m.ListModels(),
@@ -210,3 +214,11 @@ def test_any_body_is_a_message_or_refused(name: str, body: dict[str, Any]) -> No
 def test_header_is_read_before_the_fields_are() -> None:
     header = decode_header(packed(t="hello", b={"protocol_min": 7, "from": "the future"}))
     assert header.body["protocol_min"] == 7
+
+
+def test_a_session_of_the_version_before_lacks_what_came_later() -> None:
+    job = decode_header(encode(m.JobReply(info=INFO), version=1)).body["info"]
+    assert "job" in job
+    assert not {"user", "lane", "ahead"} & set(job)
+    with pytest.raises(BadMessage, match="pause is unknown to protocol 1"):
+        encode(m.Pause(job=JOB), version=1)

@@ -63,19 +63,28 @@ def hello(low: int = 1, high: int = 1, **more: Any) -> bytes:
 
 
 def test_other_version_is_one_clear_sentence(raw: Raw) -> None:
-    reply = raw.ask(hello(2, 3, field_of_the_future=True))
+    low, high = m.PROTOCOL_MAX + 1, m.PROTOCOL_MAX + 2
+    reply = raw.ask(hello(low, high, field_of_the_future=True))
     assert isinstance(reply, m.ErrorReply)
     assert reply.code == "version_mismatch"
     assert reply.message == (
-        "The client speaks protocol 2 to 3 and this server (smite-comp 0.1.0) 1 to 1; install the"
-        " same smite-comp on both."
+        f"The client speaks protocol {low} to {high} and this server (smite-comp 0.1.0)"
+        f" {m.PROTOCOL_MIN} to {m.PROTOCOL_MAX}; install the same smite-comp on both."
     )
 
 
 def test_newer_client_that_still_speaks_ours(raw: Raw) -> None:
-    reply = raw.ask(hello(1, 5))
+    reply = raw.ask(hello(1, m.PROTOCOL_MAX + 4))
     assert isinstance(reply, m.Welcome)
-    assert reply.protocol == 1
+    assert reply.protocol == m.PROTOCOL_MAX
+
+
+def test_client_of_the_version_before_is_told_nothing_that_it_does_not_know(raw: Raw) -> None:
+    raw.socket.send_multipart([hello(1, 1)])
+    header, reply = decode(raw.socket.recv_multipart(), max_payload=0)
+    assert isinstance(reply, m.Welcome)
+    assert header.version == reply.protocol == 1
+    assert "user" not in header.body
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,7 @@ import pytest
 from smite_protocol.errors import BadPath, InternalError, UnknownJob
 from smite_protocol.messages import FINAL_STATES, STATES
 from smite_server.jobs import TRANSITIONS, Job, Matte, State, check_transition, new_job_id
-from smite_server.store import Store
+from smite_server.store import _VERSION_1, Store
 
 
 def job(**changes: object) -> Job:
@@ -156,10 +157,11 @@ def test_file_that_is_no_database(tmp_path: Path) -> None:
 
 WRITER = """
 import sys
+from dataclasses import replace
 from pathlib import Path
 sys.path[:0] = sys.argv[2:]
 from tests.server.test_store import job, matte
-from smite_server.store import Store
+from smite_server.store import _VERSION_1, Store
 store = Store(Path(sys.argv[1]), "writer")
 name = store.add(job()).job
 for frame in range(100_000):
@@ -197,3 +199,32 @@ def test_many_servers_may_make_the_file_at_once(tmp_path: Path) -> None:
         subprocess.Popen([sys.executable, "-c", code, str(path), *sys.path]) for _ in range(6)
     ]
     assert [maker.wait() for maker in makers] == [0] * 6
+
+
+def test_a_store_of_version_1_is_brought_up(tmp_path: Path) -> None:
+    path = tmp_path / "jobs.sqlite"
+    old = sqlite3.connect(path)
+    old.executescript(_VERSION_1)
+    old.execute("PRAGMA user_version = 1")
+    old.execute(
+        "INSERT INTO jobs VALUES ('0123456789ab', 7, 'doctor', 'n', '{}', '{}', 'k', 1, 'queued',"
+        " '', 0, 0, NULL, '', '', 1.5, NULL, NULL, 's', 'c', '{}')"
+    )
+    old.commit()
+    old.close()
+    store = Store(path, "s")
+    job = store.find("0123456789ab")
+    assert (job.user, job.lane, job.rank, job.created) == ("", "normal", 7.0, 1.5)
+    assert store.next_queued() == job
+    store.close()
+
+
+def test_a_matte_that_is_made_again_keeps_its_number(tmp_path: Path) -> None:
+    store = Store(tmp_path / "jobs.sqlite", "s")
+    job = store.add(Job(job="0123456789ab", kind="segment", name="n", spec={}, resolved={}))
+    first = Matte(job.job, 0, 1001, "left eye", "left_eye", "/o/a.exr", "a.exr")
+    second = replace(first, frame=1002, path="/o/b.exr", relative="b.exr")
+    assert [found.seq for found in store.add_mattes([first])] == [1]
+    assert [found.seq for found in store.add_mattes([first, second])] == [2]
+    assert [found.frame for found in store.mattes_after(job.job, 0, 9)] == [1001, 1002]
+    store.close()

@@ -59,9 +59,10 @@ def table(record: type[Any]) -> str:
     for name, entry in header_fields(record).items():
         hint, limits = hints_of(record)[name], entry.metadata["limits"]
         needed = "yes" if is_required(entry) else "no"
+        since = entry.metadata["since"]
+        doc = entry.metadata["doc"] + (f" (since version {since})" if since > 1 else "")
         rows.append(
-            f"| `{name}` | {type_name(hint)} | {needed} | {limit_text(hint, limits)}"
-            f" | {entry.metadata['doc']} |"
+            f"| `{name}` | {type_name(hint)} | {needed} | {limit_text(hint, limits)} | {doc} |"
         )
     if len(rows) == 2:
         rows = ["No fields."]
@@ -72,7 +73,9 @@ def section(title: str, record: type[Any]) -> str:
     """A heading, the first line of the docstring, the table."""
     first = (record.__doc__ or "").strip().splitlines()[0]
     raw = " A raw frame follows the header." if has_payload(record) else ""
-    return f"#### `{title}`\n\n{first}{raw}\n\n{table(record)}\n"
+    since = getattr(record, "since", 1)
+    version = f" Since version {since}." if since > 1 else ""
+    return f"#### `{title}`\n\n{first}{raw}{version}\n\n{table(record)}\n"
 
 
 def generated() -> dict[str, str]:
