@@ -15,9 +15,9 @@ import msgpack
 from .errors import BadMessage, TooLarge
 from .fields import from_map, has_payload, to_map
 from .messages import MESSAGES, PROTOCOL_MAX, Message
+from .scan import check_packed
 
 MAX_HEADER_BYTES = 4 * 1024 * 1024
-MAX_HEADER_DEPTH = 12
 ZERO_COPY_BYTES = 64 * 1024
 """Frames from this size on are handed to zmq without a copy."""
 
@@ -109,20 +109,22 @@ def decode(frames: Sequence[Buffer], *, max_payload: int) -> Tuple[Header, Messa
 
 
 def _unpack(packed: bytes) -> Any:
+    """Return what ``packed`` holds, after `check_packed` has bounded what it may ask for."""
+    check_packed(packed)
     try:
-        found = msgpack.unpackb(
+        return msgpack.unpackb(
             packed,
             raw=False,
             strict_map_key=True,
             object_pairs_hook=_unique,
+            max_str_len=len(packed),
+            max_array_len=len(packed),
+            max_map_len=len(packed),
             max_bin_len=0,
             max_ext_len=0,
         )
     except (ValueError, TypeError, msgpack.UnpackException) as problem:
         raise BadMessage("A header is not valid msgpack.") from problem
-    if _depth_over(found, MAX_HEADER_DEPTH):
-        raise BadMessage(f"A header is nested deeper than {MAX_HEADER_DEPTH} levels.")
-    return found
 
 
 def _unique(pairs: List[Tuple[Any, Any]]) -> Dict[Any, Any]:
@@ -130,13 +132,3 @@ def _unique(pairs: List[Tuple[Any, Any]]) -> Dict[Any, Any]:
     if len(found) != len(pairs):
         raise BadMessage("A header has the same key twice.")
     return found
-
-
-def _depth_over(value: Any, limit: int) -> bool:
-    """Return whether ``value`` nests deeper than ``limit``; never recurses deeper itself."""
-    if not isinstance(value, (dict, list)):
-        return False
-    if limit == 0:
-        return True
-    inside = value.values() if isinstance(value, dict) else value
-    return any(_depth_over(entry, limit - 1) for entry in inside)

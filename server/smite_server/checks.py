@@ -28,6 +28,7 @@ from . import __version__
 from .config import ServerConfig
 from .models import model_names
 from .paths import Roots, check_template, fingerprint
+from .strange_names import refuse_strange_path, refuse_unportable_name
 
 _PATTERN = re.compile(r"#|%0?\d*d|@")
 
@@ -77,6 +78,7 @@ def work_key(spec: Spec, checked: Checked, config: ServerConfig, uploads: str = 
 
 
 def _check_learn(spec: LearnSpec, config: ServerConfig, roots: Roots) -> Checked:
+    refuse_unportable_name(spec.name, "the part model")
     _check_part_names(spec)
     resolved: dict[str, Any] = {"model": str(config.models_folder / f"{spec.name}.safetensors")}
     if spec.refs is None:
@@ -102,6 +104,7 @@ def _check_part_names(spec: LearnSpec) -> None:
 
 
 def _check_segment(spec: SegmentSpec, config: ServerConfig, roots: Roots) -> Checked:
+    refuse_unportable_name(spec.shot, "the shot")
     model = resolve_model(spec.model, config, roots)
     if spec.template is not None:
         check_template(spec.template)
@@ -119,10 +122,12 @@ def _check_segment(spec: SegmentSpec, config: ServerConfig, roots: Roots) -> Che
 
 def _resolve_plate(plate: str, roots: Roots) -> tuple[Path, Path]:
     """Return the resolved plate and the file or folder its frames are in."""
+    refuse_strange_path(plate, "the plate")
     given = Path(plate)
-    if _PATTERN.search(given.name) and not given.exists():
+    if _PATTERN.search(given.name):
         folder = roots.existing(str(given.parent), "the plate's folder")
-        return folder / given.name, folder
+        if not (folder / given.name).exists():
+            return folder / given.name, folder
     found = roots.existing(plate, "the plate")
     return found, found
 

@@ -9,10 +9,12 @@ from typing import Any
 
 import platformdirs
 
-from smite_protocol.endpoints import DEFAULT_ENDPOINT, check_endpoint
+from smite_protocol.endpoints import DEFAULT_ENDPOINT, check_endpoint, leaves_this_machine
 from smite_protocol.errors import BadInput, BadPath
 
 from .backbones import resolve_backbone
+from .key_files import allow_list_file, server_key_file
+from .path_mapping import Rule
 
 MEBIBYTE = 1024 * 1024
 HOME_VARIABLE = "SMITE_HOME"
@@ -42,13 +44,21 @@ def runtime_folder() -> Path:
 
 @dataclass(frozen=True)
 class Limits:
-    """Bounds on what clients may send and ask for."""
+    """Bounds on what clients may send and ask for.
+
+    The rates are for each user, or for each connection where there are no keys; a burst is free
+    (`guard`). A peer that sends more bad messages than that is ignored for a minute.
+    """
 
     max_file_bytes: int = 1024 * MEBIBYTE
     max_frames: int = 20_000
     max_upload_bytes: int = 256 * 1024 * MEBIBYTE
     max_open_jobs: int = 1000
     max_clients: int = 256
+    requests_per_second: int = 200
+    submits_per_minute: int = 600
+    uploads_per_second: int = 2000
+    bad_messages_per_minute: int = 100
 
     def __post_init__(self) -> None:
         for name, value in asdict(self).items():
@@ -87,7 +97,10 @@ class ServerConfig:
     server's may be single files, or folders that are yet to be made.
     ``threads`` is the number of CPU threads of the worker; 0: all cores. ``engine`` is the
     worker's engine module. ``backbone`` is "embedded", the name or id of a fetched one, or a
-    folder. Raises EndpointRefused, BadPath, BadInput, BadBackbone.
+    folder. ``keys`` is the server's key file, ``allow_list`` the file of who may use it; an
+    endpoint that leaves this machine needs them, and takes those of `smite keys` where they are.
+    ``path_map`` are pairs of a client's folder and the server's.
+    Raises EndpointRefused, BadPath, BadInput, BadBackbone.
     """
 
     endpoint: str = DEFAULT_ENDPOINT
@@ -102,18 +115,46 @@ class ServerConfig:
     engine: str = "smite_engine"
     limits: Limits = field(default_factory=Limits)
     timing: Timing = field(default_factory=Timing)
+    keys: Path | None = None
+    allow_list: Path | None = None
+    path_map: tuple[tuple[str, str], ...] = ()
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "endpoint", check_endpoint(self.endpoint, any_port=True))
         object.__setattr__(self, "home", Path(self.home).expanduser().absolute())
-        if self.spool is not None:
-            object.__setattr__(self, "spool", Path(self.spool).expanduser().absolute())
+        for name in ("spool", "keys", "allow_list"):
+            if getattr(self, name) is not None:
+                object.__setattr__(self, name, Path(getattr(self, name)).expanduser().absolute())
+        object.__setattr__(self, "keys", self._keys_or_default())
+        object.__setattr__(
+            self,
+            "endpoint",
+            check_endpoint(self.endpoint, any_port=True, encrypted=self.keys is not None),
+        )
+        object.__setattr__(self, "path_map", tuple((a, b) for a, b in self.path_map))
+        _ = self.path_rules  # rules that cannot be read are told at once
         object.__setattr__(self, "roots", self._checked_roots())
         if self.threads < 0:
             raise BadInput(f"threads is {self.threads}; it must be 0 (all cores) or more.")
         if not self.backbone or not self.device:
             raise BadInput("backbone and device must not be empty; try 'embedded' and 'auto'.")
         _ = self.backbone_source  # a backbone that is not here is told at once
+
+    def _keys_or_default(self) -> Path | None:
+        """Return the key file: the one given; for other machines, the one of `smite keys`."""
+        usual = server_key_file(self.home)
+        if self.keys is None and leaves_this_machine(self.endpoint) and usual.exists():
+            return usual
+        return self.keys
+
+    @property
+    def allow_list_file(self) -> Path:
+        """The names and public keys of those who may use a server with keys."""
+        return self.allow_list if self.allow_list is not None else allow_list_file(self.home)
+
+    @property
+    def path_rules(self) -> tuple[Rule, ...]:
+        """The path map's rules. Raises BadInput."""
+        return tuple(Rule(client, server) for client, server in self.path_map)
 
     def _checked_roots(self) -> tuple[Path, ...]:
         if self.private:
@@ -161,7 +202,7 @@ class ServerConfig:
     def to_dict(self) -> dict[str, Any]:
         """Return plain data that `from_dict` reads."""
         found = asdict(self)
-        for name in ("home", "spool"):
+        for name in ("home", "spool", "keys", "allow_list"):
             found[name] = None if found[name] is None else str(found[name])
         found["roots"] = [str(root) for root in self.roots]
         return found
@@ -173,6 +214,7 @@ class ServerConfig:
         given["limits"] = Limits(**given.get("limits", {}))
         given["timing"] = Timing(**given.get("timing", {}))
         given["roots"] = tuple(Path(root) for root in given.get("roots", ()))
+        given["path_map"] = tuple((a, b) for a, b in given.get("path_map", ()))
         return cls(**given)
 
 

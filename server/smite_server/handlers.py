@@ -7,7 +7,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar, cast
 
 from smite_protocol.errors import (
@@ -52,6 +52,7 @@ from .checks import Checked, check_spec, with_spooled, work_key
 from .config import ServerConfig
 from .jobs import Job, State, new_job_id
 from .models import list_models
+from .path_mapping import RULES, kept_rules, map_spec
 from .registry import is_alive
 from .runner import Runner
 from .sessions import Sessions
@@ -79,6 +80,7 @@ class Handlers:
 
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
+        self._user = ""
         self._known: dict[type[Message], Callable[[bytes, Any], Message | None]] = {
             Hello: self.hello,
             Submit: self.submit,
@@ -96,8 +98,9 @@ class Handlers:
             Goodbye: self.goodbye,
         }
 
-    def handle(self, identity: bytes, message: Message) -> Message | None:
-        """Do what ``message`` asks; return the reply, None for notices."""
+    def handle(self, identity: bytes, message: Message, user: str = "") -> Message | None:
+        """Do what ``message`` of ``user`` asks; return the reply, None for notices."""
+        self._user = user
         handler = self._known.get(type(message))
         if handler is None:
             raise BadMessage(f"A client does not send {message.type!r}.")
@@ -114,7 +117,9 @@ class Handlers:
                 " `smite serve`."
             )
         version = min(PROTOCOL_MAX, message.protocol_max)
-        self._parts.sessions.open(identity, message.client, version)
+        # A client id counts only with the user it came with: nobody joins another one's session.
+        client = f"{self._user}/{message.client}" if self._user else message.client
+        self._parts.sessions.open(identity, client, version)
         return Welcome(
             protocol=version,
             server_version=__version__,
@@ -128,6 +133,7 @@ class Handlers:
             max_upload_bytes=config.limits.max_upload_bytes,
             heartbeat_seconds=config.timing.heartbeat,
             client_timeout_seconds=config.timing.client_timeout,
+            user=self._user,
         )
 
     def submit(self, identity: bytes, message: Submit) -> Message:
@@ -137,12 +143,14 @@ class Handlers:
             raise TooLarge(
                 f"The queue has {parts.config.limits.max_open_jobs} jobs; wait until some end."
             )
-        checked = check_spec(message.spec, parts.config)
-        key = "" if checked.wants else work_key(message.spec, checked, parts.config)
+        spec, rules = map_spec(message.spec, parts.config.path_rules)
+        checked = check_spec(spec, parts.config)
+        key = "" if checked.wants else work_key(spec, checked, parts.config)
         same = parts.store.same_work(key) if key else None
         if same is not None:
             return Submitted(job=same.job, state=same.state.value, attached=True)
-        job = self._new_job(message.spec, checked, key, parts.sessions.touch(identity))
+        checked = replace(checked, resolved={**checked.resolved, RULES: kept_rules(rules)})
+        job = self._new_job(spec, checked, key, parts.sessions.touch(identity))
         return Submitted(job=job.job, state=job.state.value, wants=checked.wants)
 
     def _new_job(self, spec: Spec, checked: Checked, key: str, client: str) -> Job:
@@ -164,6 +172,7 @@ class Handlers:
                 ready=bool(key),
                 stage="waiting" if key else "waiting for files",
                 client=client,
+                user=self._user,
             )
         )
 

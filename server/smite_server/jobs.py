@@ -10,6 +10,8 @@ from typing import Any
 from smite_protocol.errors import InternalError
 from smite_protocol.messages import JobInfo
 
+from .path_mapping import seen_by_client
+
 
 class State(StrEnum):
     """The states of a job."""
@@ -118,7 +120,7 @@ class Job:
             started=self.started,
             finished=self.finished,
             server=self.server,
-            result=self.result if with_result else {},
+            result=seen_by_client(self.resolved, self.result) if with_result else {},
             user=self.user,
             priority=self.priority,
             lane=self.lane,

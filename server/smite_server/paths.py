@@ -1,12 +1,23 @@
-"""Path confinement: every path of a job must resolve to a place inside the server's roots."""
+"""Path confinement: every path of a job must resolve to a place inside the server's roots.
+
+Paths are checked when a job is submitted and again by the worker just before it opens them
+(`check_again`). Between that and the opening itself somebody who may write below the roots can
+still swap a folder for a link; such a person could as well copy what they want to be read, and
+what the server writes there is mattes. Roots that strangers write to deserve a server user who may
+read nothing else.
+"""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from smite_protocol.errors import BadPath, PathMissing, PathRefused
+
+from .strange_names import refuse_strange_characters, refuse_strange_path
 
 MAX_ENTRIES = 200_000
 
@@ -41,6 +52,7 @@ class Roots:
         return found
 
     def _inside(self, path: str, what: str) -> Path:
+        refuse_strange_path(path, what)
         given = Path(path)
         if not given.is_absolute():
             raise BadPath(f"{_capital(what)} {path} is not absolute; give the whole path.")
@@ -77,6 +89,7 @@ class Roots:
 
 def check_template(template: str) -> None:
     """Raise BadPath unless a file name template stays below the output folder."""
+    refuse_strange_characters(template, "the template")
     parts = template.replace("\\", "/").split("/")
     if template.startswith(("/", "\\", "~")) or ":" in parts[0].split("{")[0] or ".." in parts:
         raise BadPath(
@@ -115,6 +128,20 @@ def fingerprint(roots: Roots, path: Path, what: str, *, depth: int = 0) -> list[
                 f"{_capital(what)} {path} cannot be read ({problem.strerror}); check it."
             ) from problem
     return sorted(found, key=str)
+
+
+def check_again(resolved: Mapping[str, Any], named: Mapping[str, str], depths: int = 2) -> None:
+    """Check a job's inputs once more, in the worker, before they are opened.
+
+    ``resolved`` are the job's checked inputs with its ``roots``, ``named`` says in words what those
+    of them are that the client named by path. Raises PathRefused when a link has come between.
+    """
+    roots = Roots(tuple(Path(root) for root in resolved.get("roots", ())))
+    for name, what in named.items():
+        path = Path(resolved[name])
+        is_there = path.exists()
+        folder = roots.existing(str(path if is_there else path.parent), what)
+        fingerprint(roots, folder, what, depth=depths if folder.is_dir() and is_there else 0)
 
 
 def _capital(text: str) -> str:

@@ -7,11 +7,21 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from contextlib import suppress
 
 import structlog
 import zmq
 
-from smite_protocol.errors import BadInput, BadMessage, InternalError, SmiteError, VersionMismatch
+from smite_protocol.endpoints import is_ipv6
+from smite_protocol.errors import (
+    BadInput,
+    BadMessage,
+    InternalError,
+    NotAuthorised,
+    NotGreeted,
+    SmiteError,
+    VersionMismatch,
+)
 from smite_protocol.messages import (
     PROTOCOL_MAX,
     PROTOCOL_MIN,
@@ -31,6 +41,7 @@ from smite_protocol.wire import (
 
 from . import __version__
 from .config import ServerConfig
+from .guard import Guard, Peer
 from .handlers import Handlers, Parts
 from .runner import Runner
 from .sessions import Sessions
@@ -56,16 +67,23 @@ class Router:
         self._store = Store(config.store_file, server)
         self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
         try:
-            self._socket = self._bind()
+            self._guard = Guard(config, self._context)
+        except BaseException:
+            self._context.destroy(linger=0)
+            self._store.close()
+            raise
+        try:
+            self._socket = self._bind(self._guard)
             self._worker = WorkerProcess(config, self._context)
         except BaseException:
+            self._guard.close()
             self._context.destroy(linger=0)
             self._store.close()
             raise
         spool = Spool(config.spool_folder, config.limits)
         self._sessions = Sessions(config.limits.max_clients)
         self._watchers = Watchers(self._store, self._send)
-        self._runner = Runner(config, self._store, spool, self._worker, self._watchers.changed)
+        self._runner = Runner(config, self._store, spool, self._worker, self._changed)
         self._handlers = Handlers(
             Parts(config, self._store, spool, self._runner, self._sessions, self._watchers)
         )
@@ -77,13 +95,15 @@ class Router:
         """The endpoint it is bound to, with the real port."""
         return self._socket.getsockopt_string(zmq.LAST_ENDPOINT)
 
-    def _bind(self) -> zmq.Socket[bytes]:
+    def _bind(self, guard: Guard) -> zmq.Socket[bytes]:
         config = self._config
         bound = self._context.socket(zmq.ROUTER)
         bound.setsockopt(zmq.LINGER, 500)
         bound.setsockopt(zmq.ROUTER_MANDATORY, 1)
         bound.setsockopt(zmq.RCVHWM, RECEIVE_AHEAD)
         bound.setsockopt(zmq.MAXMSGSIZE, max(config.limits.max_file_bytes, MAX_HEADER_BYTES) + 1)
+        bound.setsockopt(zmq.IPV6, int(is_ipv6(config.endpoint)))
+        guard.secure(bound)
         try:
             bound.bind(config.endpoint)
         except zmq.ZMQError as problem:
@@ -112,6 +132,7 @@ class Router:
     def _close(self) -> None:
         self._runner.stop()
         self._worker.close()
+        self._guard.close()
         self._socket.close()
         self._context.term()
         self._store.close()
@@ -121,18 +142,23 @@ class Router:
             if not self._socket.poll(0):
                 return
             identity, *frames = self._socket.recv_multipart(copy=False)
-            self._take(identity.bytes, [frame.buffer for frame in frames])
+            peer = self._guard.peer(identity.bytes, frames[-1])
+            if not self._guard.ignores(peer):
+                self._take(peer, [frame.buffer for frame in frames])
 
-    def _take(self, identity: bytes, frames: list[Buffer]) -> None:
+    def _take(self, peer: Peer, frames: list[Buffer]) -> None:
         """Answer one request; whatever goes wrong becomes an error reply."""
-        request = 0
+        request, name = 0, ""
+        identity = peer.identity
+        message: Message | None = None
         changed: str | None = None
         try:
             header = decode_header(frames)
-            request = header.request
+            request, name = header.request, header.type
+            self._admit(peer, name)
             check_version(header)
             message = decode_message(header, frames, max_payload=self._config.limits.max_file_bytes)
-            reply = self._handlers.handle(identity, message)
+            reply = self._handlers.handle(identity, message, peer.user or "")
             changed = getattr(message, "job", None) if message.role == "request" else None
         except SmiteError as problem:
             reply = ErrorReply(code=problem.code, message=problem.message[:4096])
@@ -143,10 +169,25 @@ class Router:
                 message=f"The server failed at this request ({type(problem).__name__}: {problem});"
                 " its log has the details."[:4096],
             )
+        self._guard.note(peer, name, message, reply)
         if reply is not None:
             self._send(identity, reply, request)
         if changed is not None and not isinstance(reply, ErrorReply):
             self._watchers.changed(changed)
+
+    def _admit(self, peer: Peer, name: str) -> None:
+        """Let a message in; the session of a key that was taken from the list ends here."""
+        try:
+            self._guard.admit(peer, name)
+        except NotAuthorised:
+            with suppress(NotGreeted):
+                self._handlers.drop_client(self._sessions.touch(peer.identity))
+            raise
+
+    def _changed(self, job: str) -> None:
+        """Note what the worker changed in a job, and tell those who watch it."""
+        self._guard.note_ended(self._store.find(job))
+        self._watchers.changed(job)
 
     def _send(self, identity: bytes, message: Message, request: int = 0) -> bool:
         """Send without waiting; return False when the client's pipe is full or it has gone."""

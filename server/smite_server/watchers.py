@@ -10,10 +10,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from smite_protocol.messages import Finished, MatteReady, Message, Progress, StateChanged
 
 from .jobs import Job, Matte
+from .path_mapping import seen_by_client
 from .store import Store
 
 AHEAD_WITH_PATHS = 256
@@ -88,7 +90,7 @@ class Watchers:
             last = Finished(
                 job=job.job,
                 state=job.state.value,
-                result=job.result,
+                result=seen_by_client(job.resolved, job.result),
                 error=job.error,
                 message=job.message,
             )
@@ -128,12 +130,12 @@ class Watchers:
             if room <= 0:
                 return False
             for matte in mattes:
-                if not self._send(watcher.identity, _matte_event(matte, with_bytes)):
+                if not self._send(watcher.identity, _matte_event(matte, with_bytes, job.resolved)):
                     return False
                 watcher.sent = matte.seq
 
 
-def _matte_event(matte: Matte, with_bytes: bool) -> MatteReady:
+def _matte_event(matte: Matte, with_bytes: bool, resolved: dict[str, Any]) -> MatteReady:
     data = _bytes_of(Path(matte.path)) if with_bytes else None
     return MatteReady(
         job=matte.job,
@@ -141,7 +143,7 @@ def _matte_event(matte: Matte, with_bytes: bool) -> MatteReady:
         frame=matte.frame,
         part=matte.part,
         slug=matte.slug,
-        path=matte.relative if with_bytes else matte.path,
+        path=matte.relative if with_bytes else seen_by_client(resolved, matte.path),
         data=data,
     )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from smite_protocol import fields, messages, wire
+from smite_protocol import fields, messages, scan, wire
 from smite_protocol.errors import error_codes
 from smite_protocol.fields import header_fields
 from smite_protocol.specs import Spec
@@ -38,7 +38,8 @@ def test_every_code_is_in_the_document_once() -> None:
 
 def test_limits_named_in_prose_are_those_of_the_code() -> None:
     text = " ".join(protocol_document.DOCUMENT.read_text("utf-8").split())
-    assert f"{wire.MAX_HEADER_BYTES // 2**20} MiB and {wire.MAX_HEADER_DEPTH} levels" in text
+    assert f"{wire.MAX_HEADER_BYTES // 2**20} MiB and {scan.MAX_DEPTH} levels" in text
+    assert f"{scan.MAX_VALUES:,} values in all" in text
     assert f"{fields.FREE_DEPTH} levels and {fields.FREE_ITEMS:,} values" in text
     ahead = f"at most {watchers.AHEAD_WITH_PATHS} `matte_ready` ahead"
     assert ahead in text

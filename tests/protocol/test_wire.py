@@ -140,7 +140,7 @@ class TestRefused:
 
     def test_nesting_beyond_the_unpacker(self) -> None:
         frame = b"\x91" * 200_000 + b"\x01"
-        assert "not valid msgpack" in refusal([frame])
+        assert "deeper than 12 levels" in refusal([frame])
 
     def test_repeated_key(self) -> None:
         body = b"\x82" + 2 * (b"\xa3job" + msgpack.packb(JOB))

@@ -13,6 +13,7 @@ from typing import Any
 
 from smite_protocol.errors import JobCancelled
 from smite_server.worker.link import Link, ProgressTeller, end_with_parent
+from smite_server.worker.places import check_inputs
 from smite_server.worker.problems import as_wire_error
 from smite_server.worker.session import Options, Session, Task
 from smite_server.worker_messages import ADDRESS_VARIABLE, TOKEN_VARIABLE, WorkerRun
@@ -48,6 +49,7 @@ def run_job(task: Task) -> None:
     run: WorkerRun = task.run
     try:
         task.progress.tell("starting")
+        check_inputs(task)
         result = _function_of(run.kind)(task)
     except Exception as problem:  # noqa: BLE001  (a job's fault must not end the worker)
         error = as_wire_error(problem, task.session.errors)

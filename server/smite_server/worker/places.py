@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from smite_protocol.errors import PathRefused
+from smite_server.paths import check_again
 from smite_server.worker.session import Task
 
 
@@ -23,3 +24,20 @@ def check_inside(task: Task, out: Path, path: Path) -> None:
             f"{path} leads to {resolved}, outside the folders this server may touch; remove the"
             " link, or choose another output folder."
         )
+
+
+def check_inputs(task: Task) -> None:
+    """Check the inputs that the client named by path once more: a link may have come between.
+
+    Raises PathRefused, PathMissing.
+    """
+    spec = task.run.spec
+    named = {
+        name: what
+        for name, what in (("refs", "the references"), ("plate", "the plate"), ("clip", "the clip"))
+        if spec.get(name)
+    }
+    if "/" in (spec.get("model") or "") and task.run.resolved.get("model"):
+        named["model"] = "the part model"
+    if named:
+        check_again(task.run.resolved, named)
