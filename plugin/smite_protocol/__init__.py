@@ -27,6 +27,7 @@ from .messages import (
     StateChanged,
     Welcome,
 )
+from .states import ConnectionState, ConnectionStatus
 from .uploads import WireFile, WireFrame, files_of_plate, files_of_references
 
 __all__ = [
@@ -35,6 +36,8 @@ __all__ = [
     "PROTOCOL_MAX",
     "PROTOCOL_MIN",
     "Client",
+    "ConnectionState",
+    "ConnectionStatus",
     "DoctorSpec",
     "EvaluateSpec",
     "Event",

@@ -28,6 +28,16 @@ class WireFile:
     name: str
     source: Union[Path, bytes]
 
+    @property
+    def size(self) -> int:
+        """The file's bytes, without reading it. Raises PathMissing."""
+        if isinstance(self.source, bytes):
+            return len(self.source)
+        try:
+            return self.source.stat().st_size
+        except OSError as problem:
+            raise _unreadable(self.source, problem) from problem
+
     def read(self) -> bytes:
         """Return the file's bytes. Raises PathMissing."""
         if isinstance(self.source, bytes):
@@ -35,9 +45,7 @@ class WireFile:
         try:
             return self.source.read_bytes()
         except OSError as problem:
-            raise PathMissing(
-                f"{self.source} cannot be read ({problem.strerror}); check the path."
-            ) from problem
+            raise _unreadable(self.source, problem) from problem
 
 
 @dataclass(frozen=True)
@@ -45,7 +53,8 @@ class WireFrame:
     """A frame of pixels to send.
 
     ``data`` holds height x width x channels values, rows from the top, little endian, of type
-    ``dtype``; ``geometry`` says where they lie. Raises BadInput when the sizes do not agree.
+    ``dtype``; ``geometry`` says where they lie. They must not change until they are sent. Raises
+    BadInput when the sizes do not agree.
     """
 
     frame: int
@@ -60,12 +69,16 @@ class WireFrame:
             raise BadInput(f"Frame {self.frame} has the type {self.dtype!r}; use {list(SIZES)}.")
         height, width, channels = self.shape
         wanted = height * width * channels * SIZES[self.dtype]
-        size = memoryview(self.data).nbytes
-        if size != wanted:
+        if self.size != wanted:
             raise BadInput(
-                f"Frame {self.frame} has {size} bytes; {height} x {width} x {channels} values of"
-                f" {self.dtype} take {wanted}."
+                f"Frame {self.frame} has {self.size} bytes; {height} x {width} x {channels} values"
+                f" of {self.dtype} take {wanted}."
             )
+
+    @property
+    def size(self) -> int:
+        """The frame's bytes."""
+        return memoryview(self.data).nbytes
 
     @property
     def windows(self) -> GeometryInfo:
@@ -110,6 +123,10 @@ def files_of_references(folder: Union[str, Path]) -> Iterator[WireFile]:
         raise BadReferences(f"{folder} has no files; it must hold the stills and their masks.")
     for entry in found:
         yield WireFile(entry.relative_to(root).as_posix(), entry)
+
+
+def _unreadable(path: Path, problem: OSError) -> PathMissing:
+    return PathMissing(f"{path} cannot be read ({problem.strerror}); check the path.")
 
 
 def _is_visible_file(path: Path) -> bool:

@@ -23,11 +23,11 @@ from smite_protocol.errors import (
 from smite_protocol.uploads import files_of_plate, files_of_references
 
 PUBLIC = [
-    "Client", "DEFAULT_ENDPOINT", "DoctorSpec", "EvaluateSpec", "Event", "FINAL_STATES", "Finished",
-    "GeometryInfo", "JobInfo", "LearnSpec", "MatteReady", "ModelInfo", "PROTOCOL_MAX",
-    "PROTOCOL_MIN", "Progress", "SegmentSpec", "SmiteError", "Spec", "StateChanged", "Welcome",
-    "WireFile", "WireFrame", "check_endpoint", "error_codes", "error_from_code", "files_of_plate",
-    "files_of_references",
+    "Client", "ConnectionState", "ConnectionStatus", "DEFAULT_ENDPOINT", "DoctorSpec",
+    "EvaluateSpec", "Event", "FINAL_STATES", "Finished", "GeometryInfo", "JobInfo", "LearnSpec",
+    "MatteReady", "ModelInfo", "PROTOCOL_MAX", "PROTOCOL_MIN", "Progress", "SegmentSpec",
+    "SmiteError", "Spec", "StateChanged", "Welcome", "WireFile", "WireFrame", "check_endpoint",
+    "error_codes", "error_from_code", "files_of_plate", "files_of_references",
 ]  # fmt: skip
 
 
