@@ -17,8 +17,18 @@ import typer
 
 from smite_protocol.errors import SmiteError
 
-from . import __version__, cli_evaluate, cli_jobs, cli_learn, cli_models, cli_segment, cli_serve
+from . import (
+    __version__,
+    cli_evaluate,
+    cli_jobs,
+    cli_keys,
+    cli_learn,
+    cli_models,
+    cli_segment,
+    cli_serve,
+)
 from . import doctor as cli_doctor
+from .cli_options import give_keys
 from .cli_output import say
 from .config import smite_home
 
@@ -62,7 +72,9 @@ app.command("watch")(cli_jobs.watch)
 app.command("cancel")(cli_jobs.cancel)
 app.command("evaluate")(cli_evaluate.evaluate)
 app.add_typer(cli_models.app, name="models")
+app.add_typer(cli_keys.app, name="keys")
 app.command("doctor")(cli_doctor.doctor)
+give_keys(app)
 
 
 def run(arguments: Sequence[str]) -> int:

@@ -13,6 +13,8 @@ from smite_protocol.client import Client
 from smite_protocol.errors import ServerUnreachable
 
 from . import private
+from .config import smite_home
+from .key_files import find_client_key
 from .registry import LiveServer
 
 
@@ -45,9 +47,14 @@ def server_for_reading(server: str | None) -> Iterator[Client]:
         with private.connect_or_start(server) as client:
             yield client
         return
-    lasting = [live for live in private.live_servers() if not live.private]
+    lasting = [live for live in private.live_servers() if not live.private and _may_use(live)]
     with _client_of(lasting[0] if lasting else None) as client:
         yield client
+
+
+def _may_use(live: LiveServer) -> bool:
+    """Return whether a server wants no key, or there is one."""
+    return not live.encrypted or find_client_key(smite_home()) is not None
 
 
 @contextmanager

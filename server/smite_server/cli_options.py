@@ -5,13 +5,18 @@ A command's options are its parameters, so commands may have more of those than 
 
 from __future__ import annotations
 
+import functools
+import inspect
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from smite_protocol.errors import BadInput, BadParts, BadSettings
+
+from .key_files import KEY_VARIABLE, chosen_key
 
 Server = Annotated[
     str | None,
@@ -55,6 +60,41 @@ ColourSpace = Annotated[
         help="Colour space of the pictures; otherwise from the files.",
     ),
 ]
+KEY_HELP = (
+    "Your key file, for a server on another machine; otherwise SMITE_HOME/keys/client.key, if it is"
+    " there."
+)
+
+
+def with_key(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command that talks to a server the option ``--key``; `key_files` finds its value."""
+    option = Annotated[
+        Path | None, typer.Option("--key", metavar="FILE", envvar=KEY_VARIABLE, help=KEY_HELP)
+    ]
+
+    @functools.wraps(command)
+    def run(*given: Any, key: Path | None = None, **named: Any) -> Any:
+        chosen_key.set(key)
+        return command(*given, **named)
+
+    before = inspect.signature(command, eval_str=True)
+    added = inspect.Parameter(
+        "key", inspect.Parameter.KEYWORD_ONLY, default=None, annotation=option
+    )
+    run.__signature__ = before.replace(  # type: ignore[attr-defined]
+        parameters=[*before.parameters.values(), added]
+    )
+    return run
+
+
+def give_keys(app: typer.Typer) -> None:
+    """Give ``--key`` to every command of ``app``, and of its groups, that has ``--server``."""
+    for entry in app.registered_commands:
+        if entry.callback is not None and "server" in inspect.signature(entry.callback).parameters:
+            entry.callback = with_key(entry.callback)
+    for group in app.registered_groups:
+        if group.typer_instance is not None:
+            give_keys(group.typer_instance)
 
 
 def read_settings(given: Iterable[str] | None) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from smite_protocol.endpoints import DEFAULT_ENDPOINT, check_endpoint, leaves_th
 from smite_protocol.errors import BadInput, BadPath
 
 from .backbones import resolve_backbone
-from .key_files import allow_list_file, server_key_file
+from .key_files import allow_list_file, keys_folder, server_key_file
 from .path_mapping import Rule
 
 MEBIBYTE = 1024 * 1024
@@ -141,7 +141,7 @@ class ServerConfig:
 
     def _keys_or_default(self) -> Path | None:
         """Return the key file: the one given; for other machines, the one of `smite keys`."""
-        usual = server_key_file(self.home)
+        usual = server_key_file(keys_folder(self.home))
         if self.keys is None and leaves_this_machine(self.endpoint) and usual.exists():
             return usual
         return self.keys
@@ -149,7 +149,11 @@ class ServerConfig:
     @property
     def allow_list_file(self) -> Path:
         """The names and public keys of those who may use a server with keys."""
-        return self.allow_list if self.allow_list is not None else allow_list_file(self.home)
+        return (
+            self.allow_list
+            if self.allow_list is not None
+            else allow_list_file(keys_folder(self.home))
+        )
 
     @property
     def path_rules(self) -> tuple[Rule, ...]:

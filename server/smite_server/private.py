@@ -21,10 +21,11 @@ from pathlib import Path
 from typing import Any
 
 from smite_protocol.client import Client
-from smite_protocol.endpoints import check_endpoint
+from smite_protocol.endpoints import check_endpoint, on_this_machine
 from smite_protocol.errors import ServerUnreachable, SmiteError, UnknownJob, error_from_code
 
-from .config import ServerConfig
+from .config import ServerConfig, smite_home
+from .key_files import keys_for
 from .logs import log_to_stderr
 from .registry import LiveServer, live_servers
 from .serving import serve
@@ -64,9 +65,11 @@ def connect_or_start(
         )
         server = start_private(config)
     live = server if isinstance(server, LiveServer) else _live_at(server)
-    endpoint = live.endpoint if live is not None else str(server)
+    endpoint = on_this_machine(live.endpoint) if live is not None else str(server)
     token = live.token if live is not None else ""
-    with Client(endpoint, token=token, name=f"smite command {os.getpid()}") as client:
+    encrypted = live.encrypted if live is not None else None
+    keys = keys_for(endpoint, smite_home(), encrypted=encrypted)
+    with Client(endpoint, token=token, name=f"smite command {os.getpid()}", keys=keys) as client:
         yield client
 
 
@@ -87,8 +90,8 @@ def find_job_server(job: str) -> LiveServer | None:
 
 def _live_at(endpoint: str) -> LiveServer | None:
     """Return this user's live server at an endpoint, for its token."""
-    wanted = check_endpoint(endpoint)
-    return next((live for live in live_servers() if live.endpoint == wanted), None)
+    wanted = check_endpoint(endpoint, encrypted=True)
+    return next((live for live in live_servers() if on_this_machine(live.endpoint) == wanted), None)
 
 
 def start_private(config: ServerConfig) -> LiveServer:

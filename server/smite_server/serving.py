@@ -46,6 +46,7 @@ def serve(config: ServerConfig, on_ready: Callable[[LiveServer], None] | None = 
             private=config.private,
             started=time.time(),
             roots=tuple(str(root) for root in config.roots),
+            encrypted=config.keys is not None,
         )
         with registered(live):
             log.info("server is up", endpoint=live.endpoint, server=server)
