@@ -12,7 +12,7 @@ from typing import Dict, List, Tuple
 from .errors import BadMessage
 
 MAX_DEPTH = 12
-MAX_VALUES = 400_000
+MAX_VALUES = 200_000
 """Values of one header, keys of maps included: more than the longest list of part models has."""
 
 _PLAIN, _CONTAINER, _REFUSED = range(3)
