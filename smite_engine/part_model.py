@@ -104,6 +104,9 @@ class PartModel:
     def load(cls, path: str | os.PathLike[str]) -> PartModel:
         """Reads a part model.
 
+        safetensors maps the file and holds every size in its header against the file's own before
+        a tensor is made, so a header that lies about them costs no memory.
+
         Raises:
             PartModelError: If the file is absent, damaged, or no part model.
         """
@@ -113,7 +116,7 @@ class PartModel:
                 tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
         except FileNotFoundError as error:
             raise PartModelError(f"There is no part model at {path}.") from error
-        except (OSError, SafetensorError, ValueError) as error:
+        except (OSError, SafetensorError, ValueError, RecursionError) as error:
             raise PartModelError(
                 f"The part model {path} is damaged or no safetensors file ({error}); "
                 "learn it again."

@@ -6,7 +6,9 @@ import re
 import string
 from pathlib import Path
 
+from smite_protocol.errors import BadPath
 from smite_server.pixel_errors import MatteError
+from smite_server.strange_names import refuse_strange_characters, refuse_unportable_name
 
 __all__ = [
     "DEFAULT_TEMPLATE",
@@ -29,7 +31,17 @@ def check_shot(shot: str) -> str:
         raise MatteError(
             f"the shot name {shot!r} cannot be part of a file name", "--shot", "use SEQ_010"
         )
+    for step in shot.split("/"):
+        _refuse_strange(step, "the shot name")
     return shot
+
+
+def _refuse_strange(name: str, what: str) -> None:
+    try:
+        refuse_strange_characters(name, what)
+        refuse_unportable_name(name, what)
+    except BadPath as problem:
+        raise MatteError(problem.message.rstrip(".")) from None
 
 
 def expand_template(template: str, shot: str, part: str, version: int, frame: int) -> str:
@@ -53,6 +65,9 @@ def expand_template(template: str, shot: str, part: str, version: int, frame: in
     steps = path.replace("\\", "/").split("/")
     if not name or path.startswith(("/", "\\")) or ".." in steps or ":" in steps[0]:
         raise MatteError("the template leaves the output folder", template)
+    for step in steps:
+        if step != ".":
+            _refuse_strange(step, "the file name")
     return path
 
 

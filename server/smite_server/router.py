@@ -192,7 +192,19 @@ class Router:
     def _send(self, identity: bytes, message: Message, request: int = 0) -> bool:
         """Send without waiting; return False when the client's pipe is full or it has gone."""
         version = self._sessions.version(identity)
-        frames = encode(message, request=request, version=version)
+        try:
+            frames = encode(message, request=request, version=version)
+        except SmiteError as problem:
+            # What a file, an engine or an old job says may be more than a message can carry.
+            log.error("a message cannot be sent", type=message.type, why=problem.message)
+            if not request:
+                return True
+            told = f"The server's answer cannot be sent ({problem.message})"
+            frames = encode(
+                ErrorReply(code=InternalError.code, message=told[:4096]),
+                request=request,
+                version=version,
+            )
         large = len(frames) > 1 and memoryview(frames[1]).nbytes >= ZERO_COPY_BYTES
         try:
             self._socket.send_multipart([identity, *frames], flags=zmq.NOBLOCK, copy=not large)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import struct
 from pathlib import Path
 
+import psutil
 import pytest
 import torch
 from safetensors import safe_open
@@ -102,3 +104,44 @@ def test_part_sets_that_cannot_be(names: list[str], message: str) -> None:
 
 def test_accents_become_plain_letters() -> None:
     assert PartSet.from_names(["Crinière"]).slugs == ("criniere",)
+
+
+def with_header(header: object, data: bytes = b"", declared: int | None = None) -> bytes:
+    """A safetensors file with any header; ``declared`` is the length that it says it has."""
+    packed = json.dumps(header).encode()
+    return struct.pack("<Q", len(packed) if declared is None else declared) + packed + data
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        pytest.param(with_header({}, declared=2**50), id="a header longer than the file"),
+        pytest.param(
+            with_header({"a": {"dtype": "F32", "shape": [2**40], "data_offsets": [0, 2**42]}}),
+            id="a tensor larger than the file",
+        ),
+        pytest.param(
+            with_header(
+                {"a": {"dtype": "F32", "shape": [2**62, 4], "data_offsets": [0, 16]}}, bytes(16)
+            ),
+            id="a shape that overflows",
+        ),
+        pytest.param(
+            with_header(
+                {"a": {"dtype": "F32", "shape": [1000, 1000], "data_offsets": [0, 4]}}, bytes(4)
+            ),
+            id="a shape larger than its bytes",
+        ),
+        pytest.param(
+            with_header({"a": {"dtype": "F32", "shape": [1], "data_offsets": [-4, 0]}}, bytes(4)),
+            id="a place before the file",
+        ),
+        pytest.param(with_header({"__metadata__": {"smite": "[" * 100_000}}), id="deep metadata"),
+    ],
+)
+def test_headers_that_lie_cost_no_memory(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "evil.safetensors").write_bytes(content)
+    before = psutil.Process().memory_info().rss
+    with pytest.raises(PartModelError):
+        PartModel.load(tmp_path / "evil.safetensors")
+    assert psutil.Process().memory_info().rss - before < 64 * 2**20

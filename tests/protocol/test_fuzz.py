@@ -186,6 +186,8 @@ def _send_all(peer: RawPeer, start: int, end: int) -> list[int]:
                 assert isinstance(message, ErrorReply)
                 break
             answers += 1
+            if isinstance(message, ErrorReply):
+                assert message.code != "internal_error", (number, message.message)
         wants_answer = not readable(frames) or decode_header(frames).type not in notices
         if answers != 1 and wants_answer:
             unanswered.append(number)
