@@ -19,48 +19,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from smite_protocol import LearnSpec
-from smite_protocol import messages as m
 from smite_protocol.errors import BadMessage, SmiteError
 from smite_protocol.messages import ErrorReply
 from smite_protocol.scan import MAX_VALUES, check_packed
-from smite_protocol.wire import decode, decode_header, encode
+from smite_protocol.wire import decode
 from smite_server.config import Limits
 from tests.support import footage
+from tests.support.fuzzing import MOST_GROWTH, NO_LIMITS, REQUESTS, SEEDS, send_all
 from tests.support.mutations import BOMBS, mutated
-from tests.support.raw_peer import RawPeer, raw_peer
+from tests.support.raw_peer import raw_peer
 from tests.support.servers import running_server, wait_for
 
 COUNT = 10_000
 MEBIBYTE = 2**20
-MOST_GROWTH = 50 * MEBIBYTE
-JOB = "0123456789ab"
-GEOMETRY = m.GeometryInfo(display=(0, 0, 4, 2), data=(0, 0, 4, 2))
-REQUESTS: tuple[m.Message, ...] = (
-    m.Hello(protocol_min=1, protocol_max=2, client="fuzzer"),
-    m.Submit(spec=m.LearnSpec(name="h", groups=(("top", ("a", "b")),), settings={"x": [1, {}]})),
-    m.Submit(spec=m.SegmentSpec(model="h", plate="/p/x.####.exr", out="/o", version=3)),
-    m.Submit(spec=m.EvaluateSpec(model="h", clip="/c", labels=((255, "h"),), ignore=(11,))),
-    m.PutFile(job=JOB, part_of="plate", path="a.exr", data=b"bytes"),
-    m.PutPixels(job=JOB, frame=1, shape=(2, 4, 3), dtype="uint8", geometry=GEOMETRY, data=b"p"),
-    m.EndUpload(job=JOB),
-    m.Watch(job=JOB, after=3),
-    m.Acknowledge(job=JOB, seq=9),
-    m.Cancel(job=JOB),
-    m.Retry(job=JOB),
-    m.Reorder(job=JOB, priority=5, before=""),
-    m.GetJob(job=JOB),
-    m.ListJobs(all=False),
-)
-SEEDS = [[bytes(frame) for frame in encode(message, request=7)] for message in REQUESTS]
-
-
-def readable(frames: list[bytes]) -> bool:
-    """Whether these frames have a header that can be read."""
-    try:
-        decode_header(frames)
-    except BadMessage:
-        return False
-    return True
 
 
 def test_the_decoder_takes_or_refuses_ten_thousand() -> None:
@@ -143,17 +114,13 @@ def test_any_fields_are_a_message_or_an_error(name: str, body: dict[str, Any]) -
 def test_a_running_server_answers_ten_thousand(tmp_path: Path) -> None:
     """Over a real socket: an error each time a header can be read, and no harm done."""
     footage.write_references(tmp_path / "refs")
-    limits = Limits(
-        bad_messages_per_minute=10**9, requests_per_second=10**9, submits_per_minute=10**9,
-        uploads_per_second=10**9, max_open_jobs=10,
-    )  # fmt: skip
-    with running_server(tmp_path / "home", roots=(tmp_path / "refs",), limits=limits) as server:
+    with running_server(tmp_path / "home", roots=(tmp_path / "refs",), limits=NO_LIMITS) as server:
         process = psutil.Process(server.process.pid)
         with raw_peer(server.live.endpoint) as peer:
             peer.hello()
-            _send_all(peer, 0, 1000)
+            send_all(peer, 0, 1000)
             before = process.memory_info().rss
-            unanswered = _send_all(peer, 1000, COUNT)
+            unanswered = send_all(peer, 1000, COUNT)
             growth = process.memory_info().rss - before
         assert unanswered == []
         assert server.process.poll() is None
@@ -163,35 +130,6 @@ def test_a_running_server_answers_ten_thousand(tmp_path: Path) -> None:
                 client.cancel(job.job)
             job_id = client.submit(LearnSpec(name="after", refs=str(tmp_path / "refs")))
             assert client.wait(job_id).state == "done"
-
-
-def _send_all(peer: RawPeer, start: int, end: int) -> list[int]:
-    """Send mutations, a batch at a time; return those that should have been answered and were not.
-
-    A mutation's request number is not its own to choose, so each is followed by a question that
-    is, and answers are counted between.
-    """
-    unanswered = []
-    notices = {"acknowledge", "unwatch", "goodbye"}
-    for number, frames in enumerate(mutated(SEEDS, end - start, start), start):
-        peer.send(frames)
-        marker = 10**6 + number
-        peer.send([bytes(f) for f in encode(m.GetJob(job="zzzzzzzzzzzz"), request=marker)])
-        answers = 0
-        while True:
-            assert peer.socket.poll(20_000), f"no answer after mutation {number}"
-            found = peer.socket.recv_multipart()
-            header, message = decode(found, max_payload=2**20)
-            if header.request == marker:
-                assert isinstance(message, ErrorReply)
-                break
-            answers += 1
-            if isinstance(message, ErrorReply):
-                assert message.code != "internal_error", (number, message.message)
-        wants_answer = not readable(frames) or decode_header(frames).type not in notices
-        if answers != 1 and wants_answer:
-            unanswered.append(number)
-    return unanswered
 
 
 def test_a_peer_that_talks_nonsense_is_ignored_for_a_while(tmp_path: Path) -> None:
