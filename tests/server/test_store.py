@@ -17,7 +17,8 @@ import pytest
 from smite_protocol.errors import BadPath, InternalError, UnknownJob
 from smite_protocol.messages import FINAL_STATES, STATES
 from smite_server.jobs import TRANSITIONS, Job, Matte, State, check_transition, new_job_id
-from smite_server.store import _VERSION_1, Store
+from smite_server.store import Store
+from smite_server.store_schema import VERSION_1
 
 
 def job(**changes: object) -> Job:
@@ -161,7 +162,7 @@ from dataclasses import replace
 from pathlib import Path
 sys.path[:0] = sys.argv[2:]
 from tests.server.test_store import job, matte
-from smite_server.store import _VERSION_1, Store
+from smite_server.store import Store
 store = Store(Path(sys.argv[1]), "writer")
 name = store.add(job()).job
 for frame in range(100_000):
@@ -204,7 +205,7 @@ def test_many_servers_may_make_the_file_at_once(tmp_path: Path) -> None:
 def test_a_store_of_version_1_is_brought_up(tmp_path: Path) -> None:
     path = tmp_path / "jobs.sqlite"
     old = sqlite3.connect(path)
-    old.executescript(_VERSION_1)
+    old.executescript(VERSION_1)
     old.execute("PRAGMA user_version = 1")
     old.execute(
         "INSERT INTO jobs VALUES ('0123456789ab', 7, 'doctor', 'n', '{}', '{}', 'k', 1, 'queued',"
