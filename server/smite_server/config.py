@@ -46,6 +46,11 @@ def runtime_folder() -> Path:
 class Limits:
     """Bounds on what clients may send and ask for.
 
+    ``max_jobs_per_user`` counts jobs that have not ended, ``max_running_per_user`` those that run
+    (0: no bound). ``matte_credit_bytes`` is how much is sent to a watcher ahead of its
+    acknowledgement. ``spool_gigabytes`` is how much the spool may hold before the oldest ended
+    jobs are cleared from it.
+
     The rates are for each user, or for each connection where there are no keys; a burst is free
     (`guard`). A peer that sends more bad messages than that is ignored for a minute.
     """
@@ -55,6 +60,10 @@ class Limits:
     max_upload_bytes: int = 256 * 1024 * MEBIBYTE
     max_open_jobs: int = 1000
     max_clients: int = 256
+    max_jobs_per_user: int = 500
+    max_running_per_user: int = 0
+    matte_credit_bytes: int = 64 * MEBIBYTE
+    spool_gigabytes: float = 1000.0
     requests_per_second: int = 200
     submits_per_minute: int = 600
     uploads_per_second: int = 2000
@@ -62,8 +71,9 @@ class Limits:
 
     def __post_init__(self) -> None:
         for name, value in asdict(self).items():
-            if value < 1:
-                raise BadInput(f"{name} is {value}; it must be at least 1.")
+            lowest = {"max_running_per_user": 0, "spool_gigabytes": 0.001}.get(name, 1)
+            if value < lowest:
+                raise BadInput(f"{name} is {value}; it must be at least {lowest}.")
 
 
 @dataclass(frozen=True)
@@ -72,7 +82,9 @@ class Timing:
 
     ``cancel_grace`` is how long a worker may take to stop a job before it is ended by force;
     ``private_linger`` how long a private server without jobs waits for
-    another client, ``first_client`` how long for the first.
+    another client, ``first_client`` how long for the first. ``upload_patience`` is how long a job
+    waits for a client that was lost before it had sent all files, ``orphan_patience`` how long
+    for a server that can run it, ``orphan_look`` how often jobs of dead servers are looked for.
     """
 
     heartbeat: float = 2.0
@@ -82,6 +94,11 @@ class Timing:
     first_client: float = 20.0
     worker_start: float = 120.0
     keep_spool_days: float = 7.0
+    keep_jobs_days: float = 90.0
+    retention_every: float = 300.0
+    upload_patience: float = 600.0
+    orphan_patience: float = 600.0
+    orphan_look: float = 2.0
 
     def __post_init__(self) -> None:
         for name, value in asdict(self).items():
@@ -97,10 +114,10 @@ class ServerConfig:
     server's may be single files, or folders that are yet to be made.
     ``threads`` is the number of CPU threads of the worker; 0: all cores. ``engine`` is the
     worker's engine module. ``backbone`` is "embedded", the name or id of a fetched one, or a
-    folder. ``keys`` is the server's key file, ``allow_list`` the file of who may use it; an
-    endpoint that leaves this machine needs them, and takes those of `smite keys` where they are.
-    ``path_map`` are pairs of a client's folder and the server's.
-    Raises EndpointRefused, BadPath, BadInput, BadBackbone.
+    folder. ``admins`` are the users who may change everybody's jobs. ``keys`` is the server's key
+    file, ``allow_list`` the file of who may use it; an endpoint that leaves this machine needs
+    them, and takes those of `smite keys` where they are. ``path_map`` are pairs of a client's
+    folder and the server's. Raises EndpointRefused, BadPath, BadInput, BadBackbone.
     """
 
     endpoint: str = DEFAULT_ENDPOINT
@@ -113,6 +130,7 @@ class ServerConfig:
     private: bool = False
     token: str = ""
     engine: str = "smite_engine"
+    admins: tuple[str, ...] = ()
     limits: Limits = field(default_factory=Limits)
     timing: Timing = field(default_factory=Timing)
     keys: Path | None = None
@@ -218,6 +236,7 @@ class ServerConfig:
         given["limits"] = Limits(**given.get("limits", {}))
         given["timing"] = Timing(**given.get("timing", {}))
         given["roots"] = tuple(Path(root) for root in given.get("roots", ()))
+        given["admins"] = tuple(given.get("admins", ()))
         given["path_map"] = tuple((a, b) for a, b in given.get("path_map", ()))
         return cls(**given)
 

@@ -252,7 +252,7 @@ class TestEscapes:
         footage.write_references(folder)
         first = anna.ask(
             Submit(
-                spec=LearnSpec(name="slow", refs=f"{studio.stage}/refs", settings={"delay": 2.0})
+                spec=LearnSpec(name="slow", refs=f"{studio.stage}/refs", settings={"delay": 0.2})
             )
         )
         assert isinstance(first, Submitted), first
@@ -260,7 +260,7 @@ class TestEscapes:
         assert isinstance(second, Submitted), second
         folder.rename(studio.stage / "swapped_away")
         folder.symlink_to("/etc")
-        line = wait_for(lambda: studio.audit("refused", job=second.job))[0]
+        line = wait_for(lambda: studio.audit("refused", job=second.job), 60)[0]
         assert (line["code"], line["user"]) == ("path_refused", "anna")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -20,6 +21,7 @@ class RawPeer:
 
     def __init__(self, socket: zmq.Socket[bytes]) -> None:
         self.socket = socket
+        self.client = secrets.token_hex(8)
         self._number = 0
 
     def send(self, frames: Sequence[bytes]) -> None:
@@ -43,9 +45,9 @@ class RawPeer:
                 return found
         return None
 
-    def hello(self, seconds: float = ANSWER_SECONDS, client: str = "raw") -> Message | None:
+    def hello(self, seconds: float = ANSWER_SECONDS) -> Message | None:
         """Open a session."""
-        hello = Hello(protocol_min=PROTOCOL_MIN, protocol_max=PROTOCOL_MAX, client=client)
+        hello = Hello(protocol_min=PROTOCOL_MIN, protocol_max=PROTOCOL_MAX, client=self.client)
         return self.ask(hello, seconds)
 
 
