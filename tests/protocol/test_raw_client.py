@@ -138,7 +138,7 @@ def test_it_goes_on_over_a_restart_at_the_first_matte_it_lacks() -> None:
         client.close()
     assert seen == [1, 2, 3, 4, 5]
     after = [request.body["after"] for request in server.of_type("watch")]
-    assert after == [0, 1], "matte 2 came damaged, and the server died before it came again"
+    assert (after[0], set(after[1:])) == (0, {1}), "matte 2 came damaged, or was lost"
 
 
 def test_it_speaks_version_1_where_it_must() -> None:
