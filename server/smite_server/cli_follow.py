@@ -70,8 +70,11 @@ def follow(
 ) -> Finished:
     """Show a job's events until it has ended; return the last one, that of a job that is done.
 
+    A server that is lost on the way is waited for; the view says so.
+
     Raises the job's error when it failed or was cancelled.
     """
+    client.on_state = view.show_connection
     with view:
         for event in client.watch(job):
             view.show(event)

@@ -17,6 +17,7 @@ from rich.table import Table
 from rich.text import Text
 
 from smite_protocol.events import Event, MatteReady, Progress, StateChanged
+from smite_protocol.states import ConnectionState, ConnectionStatus, waiting_in_words
 
 LOG_SECONDS = 10.0
 """Where standard error is no terminal, progress is a line every so often."""
@@ -103,6 +104,8 @@ class ProgressView:
         )
         self._task: TaskID | None = None
         self._stage = ""
+        self._state = ""
+        self._connection = ConnectionState.CONNECTING
         self._last_line = 0.0
         self.mattes = 0
 
@@ -124,8 +127,24 @@ class ProgressView:
             self._show_progress(event)
         elif isinstance(event, MatteReady):
             self.mattes += 1
-        elif isinstance(event, StateChanged) and event.state == "queued" and self._task is None:
-            self._start_stage("waiting", 0)
+        elif isinstance(event, StateChanged) and event.state in ("queued", "paused"):
+            paused = event.state == "paused"
+            self._say_state("paused" if paused else waiting_in_words(None), news=paused)
+
+    def show_connection(self, status: ConnectionStatus) -> None:
+        """Show how the connection to the server stands, where that is news.
+
+        On a terminal it stands in the line of the bar, counted down, until the server is back;
+        elsewhere a line is printed when it is lost and when it is back.
+        """
+        calm = status.state in (ConnectionState.CONNECTED, ConnectionState.CONNECTING)
+        if self._task is not None:
+            words = self._stage if calm else status.words
+            self._bars.update(self._task, description=f"{self._title}: {words}")
+        news = status.state in (ConnectionState.LOST, ConnectionState.BACK)
+        if self._lines and news and status.state is not self._connection:
+            self._console.print(f"{self._title}: {status.words}", markup=False, soft_wrap=True)
+        self._connection = status.state
 
     def note(self, sentence: str) -> None:
         """Print a line above the bars, unless the view is quiet."""
@@ -139,7 +158,20 @@ class ProgressView:
         self._last_line = 0.0
         self._task = self._bars.add_task(f"{self._title}: {stage}", total=total or None, left="")
 
+    def _say_state(self, words: str, *, news: bool) -> None:
+        """Show what a job that does not run is doing, once; on a line of its own if it is news."""
+        if words == self._state:
+            return
+        self._start_stage(words, 0)
+        self._state = words
+        if self._lines and news:
+            self._console.print(f"{self._title}: {words}", markup=False, soft_wrap=True)
+
     def _show_progress(self, event: Progress) -> None:
+        if event.ahead is not None:
+            self._say_state(waiting_in_words(event.ahead), news=event.ahead > 0)
+            return
+        self._state = ""
         if self._task is None or event.stage != self._stage:
             self._start_stage(event.stage, event.total)
         left = "" if event.seconds_left is None else f"{as_duration(event.seconds_left)} left"
