@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import platformdirs
 
 from smite_protocol.endpoints import DEFAULT_ENDPOINT, check_endpoint
-from smite_protocol.errors import BadInput, BadPath
+from smite_protocol.errors import BadInput, BadPath, SmiteError
 
 from .backbones import resolve_backbone
+from .config_fields import NOT_SETTABLE, SECRET, build, plain, raise_all
+from .http_address import check_http_address
 
 MEBIBYTE = 1024 * 1024
 HOME_VARIABLE = "SMITE_HOME"
@@ -42,18 +45,26 @@ def runtime_folder() -> Path:
 
 @dataclass(frozen=True)
 class Limits:
-    """Bounds on what clients may send and ask for."""
+    """Bounds on what clients may send and ask for.
+
+    With less than ``low_disk_bytes`` free below the spool the server calls itself degraded.
+    """
 
     max_file_bytes: int = 1024 * MEBIBYTE
     max_frames: int = 20_000
     max_upload_bytes: int = 256 * 1024 * MEBIBYTE
     max_open_jobs: int = 1000
     max_clients: int = 256
+    low_disk_bytes: int = 2 * 1024 * MEBIBYTE
 
     def __post_init__(self) -> None:
-        for name, value in asdict(self).items():
-            if value < 1:
-                raise BadInput(f"{name} is {value}; it must be at least 1.")
+        raise_all(
+            [
+                (name, BadInput(f"{name} is {value}; it must be at least 1."))
+                for name, value in asdict(self).items()
+                if value < 1
+            ]
+        )
 
 
 @dataclass(frozen=True)
@@ -74,9 +85,39 @@ class Timing:
     keep_spool_days: float = 7.0
 
     def __post_init__(self) -> None:
-        for name, value in asdict(self).items():
-            if value <= 0:
-                raise BadInput(f"{name} is {value}; it must be above 0 seconds.")
+        raise_all(
+            [
+                (name, BadInput(f"{name} is {value}; it must be above 0 seconds."))
+                for name, value in asdict(self).items()
+                if value <= 0
+            ]
+        )
+
+
+@dataclass(frozen=True)
+class Log:
+    """What a server writes about itself, and where.
+
+    ``format`` is of standard error; the file in the log folder has JSON lines. The file is moved
+    aside at ``max_bytes``, and ``files`` such older ones are kept.
+    """
+
+    format: Literal["console", "json"] = "console"
+    level: Literal["debug", "info", "warning", "error"] = "info"
+    max_bytes: int = 10 * MEBIBYTE
+    files: int = 5
+
+    def __post_init__(self) -> None:
+        raise_all(
+            [
+                (name, BadInput(f"{name} is {value}; it must be at least {least}."))
+                for name, value, least in (
+                    ("max_bytes", self.max_bytes, 65536),
+                    ("files", self.files, 1),
+                )
+                if value < least
+            ]
+        )
 
 
 @dataclass(frozen=True)
@@ -87,38 +128,78 @@ class ServerConfig:
     server's may be single files, or folders that are yet to be made.
     ``threads`` is the number of CPU threads of the worker; 0: all cores. ``engine`` is the
     worker's engine module. ``backbone`` is "embedded", the name or id of a fetched one, or a
-    folder. Raises EndpointRefused, BadPath, BadInput, BadBackbone.
+    folder. ``http`` is where status page and metrics are served, a loopback address; empty:
+    nowhere. Raises EndpointRefused, BadPath, BadInput, BadBackbone; BadConfig for several errors.
     """
 
     endpoint: str = DEFAULT_ENDPOINT
-    home: Path = field(default_factory=smite_home)
+    home: Path = field(default_factory=smite_home, metadata=NOT_SETTABLE)
     spool: Path | None = None
     backbone: str = "embedded"
     device: str = "auto"
-    roots: tuple[Path, ...] = ()
+    roots: tuple[Path, ...] = field(default=(), metadata={"flag": "root"})
     threads: int = 0
-    private: bool = False
-    token: str = ""
+    private: bool = field(default=False, metadata=NOT_SETTABLE)
+    token: str = field(default="", metadata=SECRET)
     engine: str = "smite_engine"
+    http: str = ""
     limits: Limits = field(default_factory=Limits)
     timing: Timing = field(default_factory=Timing)
+    log: Log = field(default_factory=Log)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "endpoint", check_endpoint(self.endpoint, any_port=True))
         object.__setattr__(self, "home", Path(self.home).expanduser().absolute())
         if self.spool is not None:
             object.__setattr__(self, "spool", Path(self.spool).expanduser().absolute())
-        object.__setattr__(self, "roots", self._checked_roots())
+        problems = []
+        for name, settle in self._settlers().items():
+            try:
+                object.__setattr__(self, name, settle())
+            except SmiteError as problem:
+                problems.append((name, problem))
+        raise_all(problems)
+
+    def _settlers(self) -> dict[str, Callable[[], Any]]:
+        """What checks each field and returns it as it is kept; all run before any error is told."""
+        return {
+            "endpoint": lambda: check_endpoint(self.endpoint, any_port=True),
+            "roots": self._checked_roots,
+            "threads": self._checked_threads,
+            "backbone": self._checked_backbone,
+            "device": self._checked_device,
+            "http": lambda: check_http_address(self.http),
+        }
+
+    def _checked_threads(self) -> int:
         if self.threads < 0:
             raise BadInput(f"threads is {self.threads}; it must be 0 (all cores) or more.")
-        if not self.backbone or not self.device:
-            raise BadInput("backbone and device must not be empty; try 'embedded' and 'auto'.")
+        return self.threads
+
+    def _checked_backbone(self) -> str:
+        if not self.backbone:
+            raise BadInput("backbone must not be empty; try 'embedded'.")
         _ = self.backbone_source  # a backbone that is not here is told at once
+        return self.backbone
+
+    def _checked_device(self) -> str:
+        if not self.device:
+            raise BadInput("device must not be empty; try 'auto'.")
+        return self.device
 
     def _checked_roots(self) -> tuple[Path, ...]:
         if self.private:
             return tuple(Path(root).expanduser().resolve() for root in self.roots)
-        return tuple(_checked_root(root) for root in self.roots)
+        found, problems = [], []
+        for root in self.roots:
+            try:
+                found.append(_checked_root(root))
+            except BadPath as problem:
+                problems.append(problem)
+        if len(problems) > 1:
+            raise BadPath(" ".join(problem.message for problem in problems))
+        if problems:
+            raise problems[0]
+        return tuple(found)
 
     @property
     def spool_folder(self) -> Path:
@@ -160,20 +241,14 @@ class ServerConfig:
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain data that `from_dict` reads."""
-        found = asdict(self)
-        for name in ("home", "spool"):
-            found[name] = None if found[name] is None else str(found[name])
-        found["roots"] = [str(root) for root in self.roots]
+        found: dict[str, Any] = plain(self)
         return found
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> ServerConfig:
         """Return the configuration of `to_dict`'s data."""
-        given = dict(data)
-        given["limits"] = Limits(**given.get("limits", {}))
-        given["timing"] = Timing(**given.get("timing", {}))
-        given["roots"] = tuple(Path(root) for root in given.get("roots", ()))
-        return cls(**given)
+        found: ServerConfig = build(cls, data)
+        return found
 
 
 def _checked_root(root: Path) -> Path:

@@ -51,6 +51,7 @@ from . import __version__
 from .checks import Checked, check_spec, with_spooled, work_key
 from .config import ServerConfig
 from .jobs import Job, State, new_job_id
+from .logs import name_in_log
 from .models import list_models
 from .registry import is_alive
 from .runner import Runner
@@ -102,7 +103,7 @@ class Handlers:
         if handler is None:
             raise BadMessage(f"A client does not send {message.type!r}.")
         if not isinstance(message, Hello):
-            self._parts.sessions.touch(identity)
+            name_in_log(client=self._parts.sessions.touch(identity))
         return handler(identity, message)
 
     def hello(self, identity: bytes, message: Hello) -> Message:

@@ -25,7 +25,6 @@ from smite_protocol.endpoints import check_endpoint
 from smite_protocol.errors import ServerUnreachable, SmiteError, UnknownJob, error_from_code
 
 from .config import ServerConfig
-from .logs import log_to_stderr
 from .registry import LiveServer, live_servers
 from .serving import serve
 from .store import Store
@@ -151,7 +150,6 @@ def main() -> int:
     config = ServerConfig.from_dict(json.loads(sys.stdin.buffer.read()))
     answers = os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="utf-8")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
-    log_to_stderr()
 
     def ready(live: LiveServer) -> None:
         answers.write(json.dumps(asdict(live)) + "\n")

@@ -45,6 +45,7 @@ class LiveServer:
     private: bool
     started: float
     roots: tuple[str, ...] = ()
+    http: str = ""
 
 
 def host_name() -> str:

@@ -32,6 +32,8 @@ from smite_protocol.wire import (
 from . import __version__
 from .config import ServerConfig
 from .handlers import Handlers, Parts
+from .logs import log_context, name_in_log
+from .metrics import Metrics
 from .runner import Runner
 from .sessions import Sessions
 from .spool import Spool
@@ -53,6 +55,7 @@ class Router:
 
     def __init__(self, config: ServerConfig, server: str) -> None:
         self._config = config
+        self.metrics = Metrics()
         self._store = Store(config.store_file, server)
         self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
         try:
@@ -103,9 +106,11 @@ class Router:
         try:
             while not stopping() and not self._done():
                 poller.poll(POLL_MILLISECONDS)
+                self.metrics.begin_turn()
                 self._take_requests()
                 self._runner.tick()
                 self._look_after_clients()
+                self._tell_metrics()
         finally:
             self._close()
 
@@ -116,22 +121,32 @@ class Router:
         self._context.term()
         self._store.close()
 
+    def _tell_metrics(self) -> None:
+        self.metrics.end_turn(
+            clients=len(self._sessions),
+            watchers=len(self._watchers),
+            workers=[self._worker.view(self._runner.current)],
+        )
+
     def _take_requests(self) -> None:
         for _ in range(REQUESTS_PER_TURN):
             if not self._socket.poll(0):
                 return
             identity, *frames = self._socket.recv_multipart(copy=False)
-            self._take(identity.bytes, [frame.buffer for frame in frames])
+            with log_context():
+                self._take(identity.bytes, [frame.buffer for frame in frames])
 
     def _take(self, identity: bytes, frames: list[Buffer]) -> None:
         """Answer one request; whatever goes wrong becomes an error reply."""
         request = 0
         changed: str | None = None
+        self.metrics.received(sum(memoryview(frame).nbytes for frame in frames))
         try:
             header = decode_header(frames)
             request = header.request
             check_version(header)
             message = decode_message(header, frames, max_payload=self._config.limits.max_file_bytes)
+            name_in_log(request=message.type, job=getattr(message, "job", ""))
             reply = self._handlers.handle(identity, message)
             changed = getattr(message, "job", None) if message.role == "request" else None
         except SmiteError as problem:
@@ -143,6 +158,8 @@ class Router:
                 message=f"The server failed at this request ({type(problem).__name__}: {problem});"
                 " its log has the details."[:4096],
             )
+        if isinstance(reply, ErrorReply):
+            self.metrics.refused(reply.code)
         if reply is not None:
             self._send(identity, reply, request)
         if changed is not None and not isinstance(reply, ErrorReply):
@@ -161,6 +178,7 @@ class Router:
             if problem.errno != zmq.EHOSTUNREACH:
                 raise
             return False
+        self.metrics.sent(sum(memoryview(frame).nbytes for frame in frames))
         return True
 
     def _look_after_clients(self) -> None:

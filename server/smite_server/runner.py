@@ -64,6 +64,11 @@ class Runner:
         """Whether a job runs."""
         return self._current is not None
 
+    @property
+    def current(self) -> str:
+        """The job that runs; empty without one."""
+        return self._current or ""
+
     def tick(self) -> None:
         """Look after worker and queue; call it often."""
         while (message := self._worker.receive()) is not None:

@@ -42,6 +42,9 @@ class Watchers:
         self._send = send
         self._watchers: dict[tuple[bytes, str], Watcher] = {}
 
+    def __len__(self) -> int:
+        return len(self._watchers)
+
     def add(self, identity: bytes, job: str, after: int) -> None:
         """Start telling; forgets an earlier view of the same."""
         self._watchers[identity, job] = Watcher(identity, job, after, after)

@@ -18,6 +18,7 @@ from smite_protocol.messages import Message
 from smite_protocol.wire import encode
 
 from .config import ServerConfig
+from .metrics import WorkerView
 from .worker_messages import (
     ADDRESS_VARIABLE,
     TOKEN_VARIABLE,
@@ -52,6 +53,7 @@ class WorkerProcess:
         self._identity: bytes | None = None
         self._token = ""
         self._started = 0.0
+        self._starts = self._crashes = 0
         self.log_file = config.log_folder / f"worker-{os.getpid()}.log"
 
     @property
@@ -75,6 +77,11 @@ class WorkerProcess:
         """Process id, 0 without a process."""
         return 0 if self._process is None else self._process.pid
 
+    def view(self, job: str) -> WorkerView:
+        """Return how it is, with the job that it has, for metrics and the status page."""
+        device = self._config.device
+        return WorkerView(device, self.pid, self.ready, job, self._starts, self._crashes)
+
     def start(self) -> None:
         """Start the process; it connects when it is up."""
         self._token = secrets.token_hex(24)
@@ -96,6 +103,7 @@ class WorkerProcess:
                 env=environment,
                 start_new_session=True,
             )
+        self._starts += 1
         log.info("worker started", pid=self.pid)
 
     def _threads(self) -> dict[str, str]:
@@ -151,6 +159,7 @@ class WorkerProcess:
         if status is None:
             return None
         self._forget()
+        self._crashes += 1
         if status >= 0:
             return f"it ended with status {status}{last_words(self.log_file)}"
         name = signal.Signals(-status).name if -status in set(signal.Signals) else str(-status)

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from smite_protocol.errors import JobCancelled
+from smite_server.job_log import begin_mark, end_mark
 from smite_server.worker.link import Link, ProgressTeller, end_with_parent
 from smite_server.worker.problems import as_wire_error
 from smite_server.worker.session import Options, Session, Task
@@ -46,6 +47,7 @@ def main() -> int:
 def run_job(task: Task) -> None:
     """Run one job; whatever it raises becomes its error."""
     run: WorkerRun = task.run
+    sys.stderr.write(begin_mark(run.job))
     try:
         task.progress.tell("starting")
         result = _function_of(run.kind)(task)
@@ -53,8 +55,10 @@ def run_job(task: Task) -> None:
         error = as_wire_error(problem, task.session.errors)
         if error.code != JobCancelled.code:
             traceback.print_exc()
+        sys.stderr.write(end_mark(run.job))
         task.link.failed(run.job, error.code, error.message)
     else:
+        sys.stderr.write(end_mark(run.job))
         task.link.done(run.job, result)
 
 

@@ -23,6 +23,7 @@ from smite_server.worker.pictures import Waiting, fit, small_copy
 from smite_server.worker.places import check_inside, out_folder
 from smite_server.worker.sent_plate import open_sent_plate
 from smite_server.worker.session import Task
+from smite_server.worker.thumbnail import update_thumbnail
 from smite_server.worker_messages import MatteFile
 
 
@@ -218,6 +219,8 @@ def _write(shot: Shot, maps: Any) -> None:
     if shot.sheet.wants_next():
         mattes = np.stack([fit(matte, kept.small) for matte in mattes])
     shot.sheet.add(maps.number, kept.small, mattes)
+    folder = shot.task.session.options.spool / shot.task.job
+    update_thumbnail(folder, maps.number, kept.small, mattes)
     shot.task.progress.tell("mattes", shot.written, len(shot.plate.numbers))
 
 
