@@ -48,7 +48,7 @@ function tiles(status) {
     tile("paused", count("paused"), "paused"),
     tile("clients", status.clients, status.clients === 1 ? "client" : "clients"),
     tile("watchers", status.watchers, status.watchers === 1 ? "watcher" : "watchers"),
-    tile("free", gib(status.spool.free), `free of ${gib(status.spool.total)} for the spool`),
+    tile("free", gib(status.spool.free), `free of ${gib(status.spool.total)}, spool`),
   ];
 }
 

@@ -2,7 +2,8 @@
 
 Its settings have knobs to misbehave with: ``delay`` (seconds per frame), ``crash_at`` (frame at
 which the process kills itself), ``deaf`` (cancelling is not asked for), ``memory`` (largest window
-that fits), ``fail_at`` (frame at which an unforeseen error is raised).
+that fits), ``fail_at`` (frame at which an unforeseen error is raised), ``hold_at`` (frame at which
+it waits until it is cancelled).
 """
 
 from __future__ import annotations
@@ -102,6 +103,7 @@ class SegmentSettings(_Settings):
     delay: float = 0.0
     crash_at: int | None = None
     fail_at: int | None = None
+    hold_at: int | None = None
     memory: int = 1000
     deaf: bool = False
 
@@ -193,6 +195,8 @@ def segment(
             raise OutOfDeviceMemoryError(f"A window of {len(window)} frames does not fit.")
         for frame in window:
             _misbehave(frame.number, settings)
+            while settings.hold_at == frame.number and not cancelled():
+                time.sleep(0.01)
             if cancelled() and not settings.deaf:
                 raise Cancelled("stopped")
             yield _maps(model, frame)
