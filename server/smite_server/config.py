@@ -48,6 +48,10 @@ class Limits:
     """Bounds on what clients may send and ask for.
 
     With less than ``low_disk_bytes`` free below the spool the server calls itself degraded.
+    ``max_jobs_per_user`` counts jobs that have not ended, ``max_running_per_user`` those that run
+    (0: no bound). ``matte_credit_bytes`` is how much is sent to a watcher ahead of its
+    acknowledgement. ``spool_gigabytes`` is how much the spool may hold before the oldest ended
+    jobs are cleared from it.
     """
 
     max_file_bytes: int = 1024 * MEBIBYTE
@@ -56,13 +60,18 @@ class Limits:
     max_open_jobs: int = 1000
     max_clients: int = 256
     low_disk_bytes: int = 2 * 1024 * MEBIBYTE
+    max_jobs_per_user: int = 500
+    max_running_per_user: int = 0
+    matte_credit_bytes: int = 64 * MEBIBYTE
+    spool_gigabytes: float = 1000.0
 
     def __post_init__(self) -> None:
+        lowest = {"max_running_per_user": 0, "spool_gigabytes": 0.001}
         raise_all(
             [
-                (name, BadInput(f"{name} is {value}; it must be at least 1."))
+                (name, BadInput(f"{name} is {value}; it must be at least {lowest.get(name, 1)}."))
                 for name, value in asdict(self).items()
-                if value < 1
+                if value < lowest.get(name, 1)
             ]
         )
 
@@ -73,7 +82,9 @@ class Timing:
 
     ``cancel_grace`` is how long a worker may take to stop a job before it is ended by force;
     ``private_linger`` how long a private server without jobs waits for
-    another client, ``first_client`` how long for the first.
+    another client, ``first_client`` how long for the first. ``upload_patience`` is how long a job
+    waits for a client that was lost before it had sent all files, ``orphan_patience`` how long
+    for a server that can run it, ``orphan_look`` how often jobs of dead servers are looked for.
     """
 
     heartbeat: float = 2.0
@@ -83,6 +94,11 @@ class Timing:
     first_client: float = 20.0
     worker_start: float = 120.0
     keep_spool_days: float = 7.0
+    keep_jobs_days: float = 90.0
+    retention_every: float = 300.0
+    upload_patience: float = 600.0
+    orphan_patience: float = 600.0
+    orphan_look: float = 2.0
 
     def __post_init__(self) -> None:
         raise_all(
@@ -128,8 +144,9 @@ class ServerConfig:
     server's may be single files, or folders that are yet to be made.
     ``threads`` is the number of CPU threads of the worker; 0: all cores. ``engine`` is the
     worker's engine module. ``backbone`` is "embedded", the name or id of a fetched one, or a
-    folder. ``http`` is where status page and metrics are served, a loopback address; empty:
-    nowhere. Raises EndpointRefused, BadPath, BadInput, BadBackbone; BadConfig for several errors.
+    folder. ``admins`` are the users who may change everybody's jobs. ``http`` is where status page
+    and metrics are served, a loopback address; empty: nowhere. Raises EndpointRefused, BadPath,
+    BadInput, BadBackbone; BadConfig for several errors.
     """
 
     endpoint: str = DEFAULT_ENDPOINT
@@ -142,6 +159,7 @@ class ServerConfig:
     private: bool = field(default=False, metadata=NOT_SETTABLE)
     token: str = field(default="", metadata=SECRET)
     engine: str = "smite_engine"
+    admins: tuple[str, ...] = ()
     http: str = ""
     limits: Limits = field(default_factory=Limits)
     timing: Timing = field(default_factory=Timing)

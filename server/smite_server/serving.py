@@ -7,6 +7,7 @@ import signal
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
+from dataclasses import replace
 from types import FrameType
 
 import structlog
@@ -16,7 +17,6 @@ from .http_status import StatusServer
 from .logs import Logging, purge_logs
 from .registry import LiveServer, new_server_id, registered
 from .router import Router
-from .spool import Spool
 from .status_page import StatusPage
 
 log = structlog.get_logger(__name__)
@@ -42,7 +42,6 @@ def _serve(
 
     config.make_folders()
     purge_logs(config.log_folder, config.timing.keep_spool_days)
-    Spool(config.spool_folder, config.limits).purge(config.timing.keep_spool_days)
     server = new_server_id()
     router = Router(config, server)
     before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
@@ -59,8 +58,8 @@ def _serve(
                 private=config.private,
                 started=time.time(),
                 roots=tuple(str(root) for root in config.roots),
-                http=_serve_status(stack, config, router, server),
             )
+            live = replace(live, http=_serve_status(stack, config, router, live))
             stack.enter_context(registered(live))
             log.info("server is up", endpoint=live.endpoint, server=server, http=live.http)
             if on_ready is not None:
@@ -73,11 +72,11 @@ def _serve(
     return 0
 
 
-def _serve_status(stack: ExitStack, config: ServerConfig, router: Router, server: str) -> str:
+def _serve_status(stack: ExitStack, config: ServerConfig, router: Router, live: LiveServer) -> str:
     """Serve the status page, if asked for, until ``stack`` ends; return its address, or ''."""
     if not config.http:
         return ""
-    page = StatusPage(config, server, router.endpoint, router.metrics, time.time())
+    page = StatusPage(config, live, router.metrics, lambda: router.served)
     found = StatusServer(config.http, page)
     stack.callback(found.close)
     return found.address

@@ -11,7 +11,7 @@ import re
 import shutil
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -27,6 +27,7 @@ from .job_log import log_of_job
 from .jobs import State
 from .metrics import Metrics, WorkerView
 from .process_memory import resident_bytes, total_memory
+from .registry import LiveServer
 from .store_reader import StoreReader
 from .thumbnails import made_at, read_thumbnail
 
@@ -45,23 +46,29 @@ class Answer:
 
 
 class StatusPage:
-    """Gathers what is shown of one server; for any thread. ``endpoint`` has its real port."""
+    """Gathers what is shown of one server; for any thread.
+
+    ``live`` is its entry in the registry, ``served`` tells what its store remembers of turns.
+    """
 
     def __init__(
-        self, config: ServerConfig, server: str, endpoint: str, metrics: Metrics, started: float
+        self,
+        config: ServerConfig,
+        live: LiveServer,
+        metrics: Metrics,
+        served: Callable[[], Mapping[str, int]] = dict,
     ) -> None:
         self._config = config
-        self._server = server
-        self._endpoint = endpoint
+        self._live = live
+        self._served = served
         self._metrics = metrics
-        self._started = started
         self._lock = threading.Lock()
         self._kept: tuple[float, dict[str, Any]] | None = None
 
     @contextmanager
     def _reader(self) -> Iterator[StoreReader]:
         """Give a connection of this thread. Raises BadPath, sqlite3.Error."""
-        reader = StoreReader(self._config.store_file, self._server)
+        reader = StoreReader(self._config.store_file, self._live.server, served=self._served())
         try:
             yield reader
         finally:
@@ -87,13 +94,13 @@ class StatusPage:
         disk = shutil.disk_usage(spool)
         return {
             "server": {
-                "id": self._server,
+                "id": self._live.server,
                 "version": __version__,
-                "endpoint": self._endpoint,
+                "endpoint": self._live.endpoint,
                 "roots": [str(root) for root in config.roots],
                 "backbone": config.backbone,
                 "device": config.device,
-                "started": self._started,
+                "started": self._live.started,
                 "uptime": round(self._metrics.uptime, 1),
                 "now": time.time(),
             },

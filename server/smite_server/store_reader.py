@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -35,10 +35,12 @@ class StoreReader(Store):
     """A store that is only read, by the thread that opened it. Raises BadPath.
 
     It never waits for the router, nor the router for it: SQLite's write-ahead log lets both go on.
+    ``served`` is what the server's own store remembers of its users' turns.
     """
 
-    def __init__(self, path: Path, server: str) -> None:
+    def __init__(self, path: Path, server: str, *, served: Mapping[str, int] | None = None) -> None:
         self.server = server
+        self._served = dict(served or {})
         try:
             self._db = sqlite3.connect(
                 f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=BUSY_SECONDS
@@ -76,11 +78,5 @@ class StoreReader(Store):
 
     def ahead(self) -> dict[str, int]:
         """Return how many of this server's jobs run or wait before each that waits."""
-        running = waiting = 0
-        found = {}
-        for job in self.open_jobs():
-            running += job.state is State.RUNNING
-            if job.state is State.QUEUED and job.ready:
-                found[job.job] = waiting
-                waiting += 1
-        return {job: running + place for job, place in found.items()}
+        order, running = self.places()
+        return {entry.job: running + place for place, entry in enumerate(order)}

@@ -21,11 +21,13 @@ from smite_server.http_address import check_http_address
 from smite_server.http_status import MOST_THREADS, StatusServer, is_this_machine
 from smite_server.jobs import Job, State
 from smite_server.metrics import Metrics, WorkerView
+from smite_server.registry import LiveServer
 from smite_server.status_page import StatusPage
 from smite_server.store import Store
 from tests.support.servers import running_server, wait_for
 
 JOB = "0123456789ab"
+LIVE = LiveServer("here.1.1", "tcp://127.0.0.1:1", "", 1, False, 0.0)
 
 
 @dataclass
@@ -52,11 +54,11 @@ class Port:
 def port(tmp_path: Path) -> Iterator[Port]:
     config = ServerConfig(home=tmp_path, http="127.0.0.1:0", limits=Limits(low_disk_bytes=1))
     config.make_folders()
-    store = Store(config.store_file, "here.1.1")
+    store = Store(config.store_file, LIVE.server)
     metrics = Metrics()
     metrics.begin_turn()
     metrics.end_turn(clients=2, watchers=1, workers=[WorkerView("cpu", starts=1)])
-    page = StatusPage(config, "here.1.1", "tcp://127.0.0.1:1", metrics, 0.0)
+    page = StatusPage(config, LIVE, metrics)
     with ExitStack() as stack:
         stack.callback(store.close)
         server = StatusServer(config.http, page)
@@ -98,7 +100,7 @@ class TestAddress:
         assert "127.0.0.1:5772" in caught.value.message
 
     def test_a_port_that_is_taken(self, port: Port) -> None:
-        page = StatusPage(port.config, "x", "x", port.metrics, 0.0)
+        page = StatusPage(port.config, LIVE, port.metrics)
         with pytest.raises(BadInput, match="cannot be served at"):
             StatusServer(port.address, page)
 

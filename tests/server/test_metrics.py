@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sqlite3
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
@@ -114,9 +115,11 @@ class TestStore:
         store.add_mattes(mattes(running, 2))
         assert look(metrics, reader)["smite_mattes_total", ()] == 2
 
-    def test_the_reader_cannot_write(self, reader: StoreReader) -> None:
-        with pytest.raises(Exception, match="readonly database"):
-            reader.add(job(1))
+    def test_the_reader_cannot_write(self, store: Store, reader: StoreReader) -> None:
+        name = store.add(job(1)).job
+        with pytest.raises(sqlite3.OperationalError, match="readonly database"):
+            reader._db.execute("UPDATE jobs SET name = 'y'")
+        assert store.find(name).name == "x"
 
 
 class TestLoop:
