@@ -30,18 +30,23 @@ class State(StrEnum):
     @property
     def final(self) -> bool:
         """Whether a job in this state has ended."""
-        return not TRANSITIONS[self]
+        return self in FINAL
 
+
+FINAL = frozenset({State.DONE, State.FAILED, State.CANCELLED})
+"""The states in which a job has ended."""
 
 TRANSITIONS: dict[State, frozenset[State]] = {
     State.QUEUED: frozenset({State.RUNNING, State.PAUSED, State.FAILED, State.CANCELLED}),
-    State.RUNNING: frozenset({State.PAUSED, State.DONE, State.FAILED, State.CANCELLED}),
+    State.RUNNING: frozenset(
+        {State.QUEUED, State.PAUSED, State.DONE, State.FAILED, State.CANCELLED}
+    ),
     State.PAUSED: frozenset({State.QUEUED, State.FAILED, State.CANCELLED}),
     State.DONE: frozenset(),
     State.FAILED: frozenset(),
     State.CANCELLED: frozenset(),
 }
-"""The states that may follow each state; those without are final."""
+"""The states that may follow each state."""
 
 
 def check_transition(job: str, before: State, after: State) -> None:
@@ -66,7 +71,7 @@ class Job:
     Attributes:
         lane: Which queue it waits in, one of `LANES`; an earlier lane runs first.
         rank: Its place among jobs of one lane and priority; the store begins with its number.
-        attempts: How often a worker has begun it.
+        attempts: How often a worker has begun it since its last finished window or orderly stop.
         window: Most frames of a window, after one that did not fit in memory; 0: as its settings.
         checkpoint: File of the last finished window, below the job's spool folder; empty: none.
         device: Of the worker that has it.
