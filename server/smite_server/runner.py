@@ -398,7 +398,8 @@ class Runner:
             self._end(job.job, State.FAILED, problem)
             return
         changes: dict[str, object] = {}
-        if running.window > 1 and (short_of_memory or job.attempts > 1):
-            changes["window"] = running.window // 2
+        window = running.window or job.window
+        if window > 1 and (short_of_memory or job.attempts > 1):
+            changes["window"] = window // 2
         log.warning("job is tried again", job=job.job, attempt=job.attempts, **changes)
         self._put_back(job.job, State.QUEUED, "waiting for another try", **changes)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -32,7 +33,7 @@ def save(shot: Shot, state: Any) -> str | None:
     before stays, and None is returned.
     """
     folder, name = shot.task.state_folder, f"frames-{shot.written:07d}.safetensors"
-    draft = folder / f".{name}"
+    draft = folder / f".{name}.{os.getpid()}"  # a killed server's worker may still be at it
     notes, arrays = _kept(shot)
     try:
         make_synced_folder(folder)
@@ -40,7 +41,7 @@ def save(shot: Shot, state: Any) -> str | None:
         sync_file(draft)
         replace_synced(draft, folder / name)
     except (OSError, SafetensorError) as problem:
-        for left in folder.glob(f".{name}*"):
+        for left in folder.glob(f"{draft.name}*"):
             left.unlink(missing_ok=True)
         log.warning("checkpoint not written", job=shot.task.job, problem=str(problem))
         return None
