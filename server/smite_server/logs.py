@@ -93,6 +93,11 @@ class Logging:
         self._logger.addHandler(handler)
 
 
+def log_to_stderr() -> None:
+    """Log lines for people on standard error for the rest of this process: a worker's way."""
+    Logging(Log()).__enter__()
+
+
 @contextmanager
 def log_context() -> Iterator[None]:
     """Keep what `name_in_log` names inside the context to the lines written in it."""

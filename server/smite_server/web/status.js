@@ -35,7 +35,7 @@ function bar(done, total) {
 }
 
 function tile(name, value, text) {
-  const found = make("div", "tile", make("b", "", value), make("span", "", text));
+  const found = make("div", "tile", make("b", "", value), " ", make("span", "", text));
   found.dataset.name = name;
   return found;
 }
