@@ -11,7 +11,10 @@ import sys
 from collections.abc import Sequence
 
 OLDEST = (3, 11)
-NEEDED = ("typer", "rich", "structlog", "platformdirs", "fileseq", "numpy", "torch")
+NEEDED = (
+    *("typer", "rich", "structlog", "platformdirs", "prometheus_client"),
+    *("fileseq", "numpy", "torch"),
+)
 """A few modules of the [server] extra; one that is missing says that the extra is."""
 
 

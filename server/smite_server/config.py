@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import platformdirs
 
 from smite_protocol.endpoints import DEFAULT_ENDPOINT, check_endpoint, leaves_this_machine
-from smite_protocol.errors import BadInput, BadPath
+from smite_protocol.errors import BadInput, BadPath, SmiteError
 
 from .backbones import resolve_backbone
+from .config_fields import NOT_SETTABLE, SECRET, build, plain, raise_all
+from .devices import check_devices
+from .http_address import check_http_address
 from .key_files import allow_list_file, keys_folder, server_key_file
 from .path_mapping import Rule
 
@@ -46,6 +50,7 @@ def runtime_folder() -> Path:
 class Limits:
     """Bounds on what clients may send and ask for.
 
+    With less than ``low_disk_bytes`` free below the spool the server calls itself degraded.
     ``max_jobs_per_user`` counts jobs that have not ended, ``max_running_per_user`` those that run
     (0: no bound). ``matte_credit_bytes`` is how much is sent to a watcher ahead of its
     acknowledgement. ``spool_gigabytes`` is how much the spool may hold before the oldest ended
@@ -60,6 +65,7 @@ class Limits:
     max_upload_bytes: int = 256 * 1024 * MEBIBYTE
     max_open_jobs: int = 1000
     max_clients: int = 256
+    low_disk_bytes: int = 2 * 1024 * MEBIBYTE
     max_jobs_per_user: int = 500
     max_running_per_user: int = 0
     matte_credit_bytes: int = 64 * MEBIBYTE
@@ -70,10 +76,14 @@ class Limits:
     bad_messages_per_minute: int = 100
 
     def __post_init__(self) -> None:
-        for name, value in asdict(self).items():
-            lowest = {"max_running_per_user": 0, "spool_gigabytes": 0.001}.get(name, 1)
-            if value < lowest:
-                raise BadInput(f"{name} is {value}; it must be at least {lowest}.")
+        lowest = {"max_running_per_user": 0, "spool_gigabytes": 0.001}
+        raise_all(
+            [
+                (name, BadInput(f"{name} is {value}; it must be at least {lowest.get(name, 1)}."))
+                for name, value in asdict(self).items()
+                if value < lowest.get(name, 1)
+            ]
+        )
 
 
 @dataclass(frozen=True)
@@ -81,7 +91,9 @@ class Timing:
     """Intervals and timeouts in seconds.
 
     ``cancel_grace`` is how long a worker may take to stop a job before it is ended by force;
-    ``private_linger`` how long a private server without jobs waits for
+    ``worker_silence`` how long it may give no sign of life before it is taken for stuck;
+    ``drain_seconds`` how long running jobs may take to their next checkpoint when a shared server
+    is asked to end; ``private_linger`` how long a private server without jobs waits for
     another client, ``first_client`` how long for the first. ``upload_patience`` is how long a job
     waits for a client that was lost before it had sent all files, ``orphan_patience`` how long
     for a server that can run it, ``orphan_look`` how often jobs of dead servers are looked for.
@@ -93,6 +105,8 @@ class Timing:
     private_linger: float = 1.0
     first_client: float = 20.0
     worker_start: float = 120.0
+    worker_silence: float = 60.0
+    drain_seconds: float = 60.0
     keep_spool_days: float = 7.0
     keep_jobs_days: float = 90.0
     retention_every: float = 300.0
@@ -101,9 +115,39 @@ class Timing:
     orphan_look: float = 2.0
 
     def __post_init__(self) -> None:
-        for name, value in asdict(self).items():
-            if value <= 0:
-                raise BadInput(f"{name} is {value}; it must be above 0 seconds.")
+        raise_all(
+            [
+                (name, BadInput(f"{name} is {value}; it must be above 0 seconds."))
+                for name, value in asdict(self).items()
+                if value <= 0
+            ]
+        )
+
+
+@dataclass(frozen=True)
+class Log:
+    """What a server writes about itself, and where.
+
+    ``format`` is of standard error; the file in the log folder has JSON lines. The file is moved
+    aside at ``max_bytes``, and ``files`` such older ones are kept.
+    """
+
+    format: Literal["console", "json"] = "console"
+    level: Literal["debug", "info", "warning", "error"] = "info"
+    max_bytes: int = 10 * MEBIBYTE
+    files: int = 5
+
+    def __post_init__(self) -> None:
+        raise_all(
+            [
+                (name, BadInput(f"{name} is {value}; it must be at least {least}."))
+                for name, value, least in (
+                    ("max_bytes", self.max_bytes, 65536),
+                    ("files", self.files, 1),
+                )
+                if value < least
+            ]
+        )
 
 
 @dataclass(frozen=True)
@@ -112,27 +156,36 @@ class ServerConfig:
 
     ``roots`` are the folders whose files jobs may name; none: jobs may name no paths. A private
     server's may be single files, or folders that are yet to be made.
-    ``threads`` is the number of CPU threads of the worker; 0: all cores. ``engine`` is the
-    worker's engine module. ``backbone`` is "embedded", the name or id of a fetched one, or a
-    folder. ``admins`` are the users who may change everybody's jobs. ``keys`` is the server's key
-    file, ``allow_list`` the file of who may use it; an endpoint that leaves this machine needs
-    them, and takes those of `smite keys` where they are. ``path_map`` are pairs of a client's
-    folder and the server's. Raises EndpointRefused, BadPath, BadInput, BadBackbone.
+    ``device`` is "auto", a name like "cuda:0", or several with commas: one worker each.
+    ``threads`` is the number of CPU threads of a worker; 0: all cores. ``engine`` is the
+    workers' engine module. ``max_attempts`` is how often a job may be begun without finishing a
+    window; ``cache_megabytes`` how much of part models a worker keeps between jobs.
+    ``backbone`` is "embedded", the name or id of a fetched one, or a folder. ``admins`` are the
+    users who may change everybody's jobs. ``keys`` is the server's key file, ``allow_list`` the
+    file of who may use it; an endpoint that leaves this machine needs them, and takes those of
+    `smite keys` where they are. ``path_map`` are pairs of a client's folder and the server's.
+    ``http`` is where status page and metrics are served, a
+    loopback address; empty: nowhere. Raises EndpointRefused, BadPath, BadInput, BadBackbone;
+    BadConfig for several errors.
     """
 
     endpoint: str = DEFAULT_ENDPOINT
-    home: Path = field(default_factory=smite_home)
+    home: Path = field(default_factory=smite_home, metadata=NOT_SETTABLE)
     spool: Path | None = None
     backbone: str = "embedded"
     device: str = "auto"
-    roots: tuple[Path, ...] = ()
+    roots: tuple[Path, ...] = field(default=(), metadata={"flag": "root"})
     threads: int = 0
-    private: bool = False
-    token: str = ""
+    private: bool = field(default=False, metadata=NOT_SETTABLE)
+    token: str = field(default="", metadata=SECRET)
     engine: str = "smite_engine"
     admins: tuple[str, ...] = ()
+    max_attempts: int = 3
+    cache_megabytes: int = 1024
+    http: str = ""
     limits: Limits = field(default_factory=Limits)
     timing: Timing = field(default_factory=Timing)
+    log: Log = field(default_factory=Log)
     keys: Path | None = None
     allow_list: Path | None = None
     path_map: tuple[tuple[str, str], ...] = ()
@@ -142,20 +195,60 @@ class ServerConfig:
         for name in ("spool", "keys", "allow_list"):
             if getattr(self, name) is not None:
                 object.__setattr__(self, name, Path(getattr(self, name)).expanduser().absolute())
-        object.__setattr__(self, "keys", self._keys_or_default())
-        object.__setattr__(
-            self,
-            "endpoint",
-            check_endpoint(self.endpoint, any_port=True, encrypted=self.keys is not None),
-        )
-        object.__setattr__(self, "path_map", tuple((a, b) for a, b in self.path_map))
+        problems = []
+        for name, settle in self._settlers().items():
+            try:
+                object.__setattr__(self, name, settle())
+            except SmiteError as problem:
+                problems.append((name, problem))
+        raise_all(problems)
+
+    def _settlers(self) -> dict[str, Callable[[], Any]]:
+        """What checks each field and returns it as it is kept; all run before any error is told."""
+        return {
+            "keys": self._keys_or_default,
+            "endpoint": self._checked_endpoint,
+            "path_map": self._checked_path_map,
+            "roots": self._checked_roots,
+            "threads": self._checked_threads,
+            "max_attempts": self._checked_attempts,
+            "cache_megabytes": self._checked_cache,
+            "backbone": self._checked_backbone,
+            "device": self._checked_device,
+            "http": lambda: check_http_address(self.http),
+        }
+
+    def _checked_endpoint(self) -> str:
+        return check_endpoint(self.endpoint, any_port=True, encrypted=self.keys is not None)
+
+    def _checked_path_map(self) -> tuple[tuple[str, str], ...]:
         _ = self.path_rules  # rules that cannot be read are told at once
-        object.__setattr__(self, "roots", self._checked_roots())
+        return tuple((client, server) for client, server in self.path_map)
+
+    def _checked_threads(self) -> int:
         if self.threads < 0:
             raise BadInput(f"threads is {self.threads}; it must be 0 (all cores) or more.")
-        if not self.backbone or not self.device:
-            raise BadInput("backbone and device must not be empty; try 'embedded' and 'auto'.")
+        return self.threads
+
+    def _checked_attempts(self) -> int:
+        if self.max_attempts < 1:
+            raise BadInput(f"max_attempts is {self.max_attempts}; it must be at least 1.")
+        return self.max_attempts
+
+    def _checked_cache(self) -> int:
+        if self.cache_megabytes < 0:
+            raise BadInput(f"cache_megabytes is {self.cache_megabytes}; it must be 0 or more.")
+        return self.cache_megabytes
+
+    def _checked_backbone(self) -> str:
+        if not self.backbone:
+            raise BadInput("backbone must not be empty; try 'embedded'.")
         _ = self.backbone_source  # a backbone that is not here is told at once
+        return self.backbone
+
+    def _checked_device(self) -> str:
+        check_devices(self.device)
+        return self.device
 
     def _keys_or_default(self) -> Path | None:
         """Return the key file: the one given; for other machines, the one of `smite keys`."""
@@ -181,7 +274,17 @@ class ServerConfig:
     def _checked_roots(self) -> tuple[Path, ...]:
         if self.private:
             return tuple(Path(root).expanduser().resolve() for root in self.roots)
-        return tuple(_checked_root(root) for root in self.roots)
+        found, problems = [], []
+        for root in self.roots:
+            try:
+                found.append(_checked_root(root))
+            except BadPath as problem:
+                problems.append(problem)
+        if len(problems) > 1:
+            raise BadPath(" ".join(problem.message for problem in problems))
+        if problems:
+            raise problems[0]
+        return tuple(found)
 
     @property
     def spool_folder(self) -> Path:
@@ -223,22 +326,14 @@ class ServerConfig:
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain data that `from_dict` reads."""
-        found = asdict(self)
-        for name in ("home", "spool", "keys", "allow_list"):
-            found[name] = None if found[name] is None else str(found[name])
-        found["roots"] = [str(root) for root in self.roots]
+        found: dict[str, Any] = plain(self)
         return found
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> ServerConfig:
         """Return the configuration of `to_dict`'s data."""
-        given = dict(data)
-        given["limits"] = Limits(**given.get("limits", {}))
-        given["timing"] = Timing(**given.get("timing", {}))
-        given["roots"] = tuple(Path(root) for root in given.get("roots", ()))
-        given["admins"] = tuple(given.get("admins", ()))
-        given["path_map"] = tuple((a, b) for a, b in given.get("path_map", ()))
-        return cls(**given)
+        found: ServerConfig = build(cls, data)
+        return found
 
 
 def _checked_root(root: Path) -> Path:

@@ -38,6 +38,7 @@ from smite_protocol.messages import (
 )
 
 from . import __version__
+from .logs import name_in_log
 from .models import list_models
 from .parts import Parts
 from .sessions import NOBODY_KNOWN, User
@@ -83,7 +84,8 @@ class Handlers:
         handler = self._known.get(type(message))
         if handler is None:
             raise BadMessage(f"A client does not send {message.type!r}.")
-        self._parts.sessions.touch(identity, user)
+        client = self._parts.sessions.touch(identity, user)
+        name_in_log(client=client, user=user)
         return handler(identity, message)
 
     def hello(self, identity: bytes, message: Hello, proven: str) -> Message:

@@ -26,7 +26,6 @@ from smite_protocol.errors import ServerUnreachable, SmiteError, UnknownJob, err
 
 from .config import ServerConfig, smite_home
 from .key_files import keys_for
-from .logs import log_to_stderr
 from .registry import LiveServer, live_servers
 from .serving import serve
 from .store import Store
@@ -154,7 +153,6 @@ def main() -> int:
     config = ServerConfig.from_dict(json.loads(sys.stdin.buffer.read()))
     answers = os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="utf-8")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
-    log_to_stderr()
 
     def ready(live: LiveServer) -> None:
         answers.write(json.dumps(asdict(live)) + "\n")

@@ -45,6 +45,7 @@ class LiveServer:
     private: bool
     started: float
     roots: tuple[str, ...] = ()
+    http: str = ""
     encrypted: bool = False
 
 

@@ -1,4 +1,4 @@
-"""The server's loop: requests in, replies and events out, the worker in between.
+"""The server's loop: requests in, replies and events out, the workers in between.
 
 One thread, one poll; nothing here waits for anything else, so heartbeats are always answered.
 """
@@ -43,6 +43,8 @@ from . import __version__
 from .config import ServerConfig
 from .guard import Guard, Peer
 from .handlers import Handlers
+from .logs import log_context, name_in_log
+from .metrics import Metrics
 from .orphans import Orphans
 from .parts import Parts
 from .queue import Places
@@ -52,7 +54,6 @@ from .sessions import Sessions
 from .spool import Spool
 from .store import Store
 from .watchers import Watchers
-from .worker_process import WorkerProcess
 
 log = structlog.get_logger(__name__)
 
@@ -68,6 +69,7 @@ class Router:
 
     def __init__(self, config: ServerConfig, server: str) -> None:
         self._config = config
+        self.metrics = Metrics()
         self._store = Store(
             config.store_file,
             server,
@@ -75,6 +77,12 @@ class Router:
             max_running_per_user=config.limits.max_running_per_user,
         )
         self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
+        spool = Spool(config.spool_folder, config.limits)
+        self._sessions = Sessions(config.limits.max_clients)
+        places = Places(self._store.places)
+        self._watchers = Watchers(
+            self._store, self._send, places.ahead, config.limits.matte_credit_bytes
+        )
         try:
             self._guard = Guard(config, self._context)
         except BaseException:
@@ -83,19 +91,12 @@ class Router:
             raise
         try:
             self._socket = self._bind(self._guard)
-            self._worker = WorkerProcess(config, self._context)
+            self._runner = Runner(config, self._store, spool, self._context, self._changed)
         except BaseException:
             self._guard.close()
             self._context.destroy(linger=0)
             self._store.close()
             raise
-        spool = Spool(config.spool_folder, config.limits)
-        self._sessions = Sessions(config.limits.max_clients)
-        places = Places(self._store.places)
-        self._watchers = Watchers(
-            self._store, self._send, places.ahead, config.limits.matte_credit_bytes
-        )
-        self._runner = Runner(config, self._store, spool, self._worker, self._changed)
         self._orphans = Orphans(config, self._store, spool)
         self._handlers = Handlers(
             Parts(
@@ -119,6 +120,11 @@ class Router:
         """The endpoint it is bound to, with the real port."""
         return self._socket.getsockopt_string(zmq.LAST_ENDPOINT)
 
+    @property
+    def served(self) -> dict[str, int]:
+        """When each user's last job was begun; for any thread."""
+        return self._store.served
+
     def _bind(self, guard: Guard) -> zmq.Socket[bytes]:
         config = self._config
         bound = self._context.socket(zmq.ROUTER)
@@ -138,30 +144,42 @@ class Router:
             ) from problem
         return bound
 
-    def run(self, stopping: Callable[[], bool]) -> None:
-        """Serve. Jobs that are not finished at the end fail with that reason."""
+    def run(self, stopping: Callable[[], int]) -> None:
+        """Serve until ``stopping``, how often the server was asked to end, lets it.
+
+        A shared server's unfinished jobs then wait for the next one, a private one's fail.
+        """
         poller = zmq.Poller()
         poller.register(self._socket, zmq.POLLIN)
-        poller.register(self._worker.socket, zmq.POLLIN)
+        for worker in self._runner.sockets:
+            poller.register(worker, zmq.POLLIN)
         self._orphans.look()
         self._retention.start()
         try:
-            while not stopping() and not self._done():
+            while not self._runner.drained(stopping()) and not self._done():
                 poller.poll(POLL_MILLISECONDS)
+                self.metrics.begin_turn()
                 self._take_requests()
                 self._runner.tick()
                 self._look_after_clients()
+                self._tell_metrics()
         finally:
             self._close()
 
     def _close(self) -> None:
         self._retention.stop()
-        self._runner.stop()
-        self._worker.close()
+        self._runner.close()
         self._guard.close()
         self._socket.close()
         self._context.term()
         self._store.close()
+
+    def _tell_metrics(self) -> None:
+        self.metrics.end_turn(
+            clients=len(self._sessions),
+            watchers=len(self._watchers),
+            workers=self._runner.views(),
+        )
 
     def _take_requests(self) -> None:
         for _ in range(REQUESTS_PER_TURN):
@@ -170,7 +188,8 @@ class Router:
             identity, *frames = self._socket.recv_multipart(copy=False)
             peer = self._guard.peer(identity.bytes, frames[-1])
             if not self._guard.ignores(peer):
-                self._take(peer, [frame.buffer for frame in frames])
+                with log_context():
+                    self._take(peer, [frame.buffer for frame in frames])
 
     def _take(self, peer: Peer, frames: list[Buffer]) -> None:
         """Answer one request; whatever goes wrong becomes an error reply."""
@@ -178,12 +197,14 @@ class Router:
         identity = peer.identity
         message: Message | None = None
         changed: str | None = None
+        self.metrics.received(sum(memoryview(frame).nbytes for frame in frames))
         try:
             header = decode_header(frames)
             request, name = header.request, header.type
             self._admit(peer, name)
             check_version(header)
             message = decode_message(header, frames, max_payload=self._config.limits.max_file_bytes)
+            name_in_log(request=message.type, job=getattr(message, "job", ""))
             reply = self._handlers.handle(identity, message, peer.user or "")
             changed = getattr(message, "job", None) if message.role == "request" else None
         except SmiteError as problem:
@@ -195,6 +216,8 @@ class Router:
                 message=f"The server failed at this request ({type(problem).__name__}: {problem});"
                 " its log has the details."[:4096],
             )
+        if isinstance(reply, ErrorReply):
+            self.metrics.refused(reply.code)
         self._guard.note(peer, name, message, reply)
         if reply is not None:
             self._send(identity, reply, request)
@@ -240,6 +263,7 @@ class Router:
             if problem.errno != zmq.EHOSTUNREACH:
                 raise
             return False
+        self.metrics.sent(sum(memoryview(frame).nbytes for frame in frames))
         return True
 
     def _look_after_clients(self) -> None:

@@ -203,6 +203,11 @@ class Store:
         waiting, running = self._standing(ready=True)
         return queue.in_order(waiting, running, self._served), sum(running.values())
 
+    @property
+    def served(self) -> dict[str, int]:
+        """When each user's last job was begun, as `queue.in_order` reads it; a copy."""
+        return dict(self._served)
+
     def _standing(self, *, ready: bool) -> tuple[list[Waiting], dict[str, int]]:
         """Return this server's queued jobs, only ready ones if asked, and its users' running."""
         rows = self._db.execute(

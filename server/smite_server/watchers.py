@@ -81,6 +81,9 @@ class Watchers:
         self._credit = credit
         self._watchers: dict[tuple[bytes, str], Watcher] = {}
 
+    def __len__(self) -> int:
+        return len(self._watchers)
+
     def add(self, identity: bytes, job: str, after: int, credit: int = 0) -> None:
         """Start telling; forgets an earlier view of the same. Credit 0 is the server's own."""
         allowed = min(credit, self._credit) if credit else self._credit
