@@ -117,7 +117,7 @@ def test_a_second_fault_at_one_place_halves_the_windows_and_a_third_fails_that_j
     assert (failed.state, failed.error, failed.attempts) == (State.FAILED, "worker_died", 3)
     assert "stopped at mattes" in failed.message
     assert "3 times in a row: it was killed by SIGKILL" in failed.message
-    assert pool.frames("b33333333333") == NUMBERS[:1]
+    assert len(list((tmp_path / "2").rglob("*.exr"))) == 2, "the frame before it is there"
     pool.run("b44444444444")
     assert pool.state("b44444444444") is State.DONE
 
