@@ -17,7 +17,7 @@ from smite_server import devices, worker_process
 from smite_server.config import Timing
 from smite_server.jobs import State
 from tests.support import footage
-from tests.support.pool import Pool, running_pool
+from tests.support.pool import Pool, exr_bytes, running_pool
 from tests.support.shots import contents, write_model
 
 FRAMES = 12
@@ -50,18 +50,7 @@ def expected(pool: Pool, tmp_path_factory: pytest.TempPathFactory) -> dict[str, 
     out = tmp_path_factory.mktemp("whole")
     pool.submit("aaaaaaaaaaaa", out, **OVERLAPPING)
     pool.run("aaaaaaaaaaaa")
-    return pixels(out)
-
-
-def pixels(out: Path) -> dict[str, bytes]:
-    """Mattes by name, without the id of the job that their header has."""
-    found = {}
-    for path in sorted(out.rglob("*.exr")):
-        data = path.read_bytes()
-        start = data.index(b"smite/job\0")
-        found[path.name] = data[: start + 20] + data[start + 20 :].split(b"\0", 1)[1][12:]
-    assert found
-    return found
+    return exr_bytes(out)
 
 
 def test_kill_9_of_the_worker_at_random_moments(
@@ -79,7 +68,7 @@ def test_kill_9_of_the_worker_at_random_moments(
     found = pool.store.find(job)
     assert (found.state, found.error, found.window) == (State.DONE, "", 0)
     assert pool.frames(job) == NUMBERS
-    assert pixels(tmp_path) == expected
+    assert exr_bytes(tmp_path) == expected
     windows = (tmp_path / "log.txt").read_text().split()
     assert len(windows) <= 4 + 3, "a kill costs the window that was under way, no more"
     assert sorted(set(windows)) == ["1001-1004", "1004-1007", "1007-1010", "1010-1012"]
@@ -98,7 +87,7 @@ def test_kill_9_of_the_server(stage: Path, expected: dict[str, bytes], tmp_path:
             assert set(second.frames(job)) >= made
             second.run(job)
             assert second.frames(job) == NUMBERS
-            assert pixels(out) == expected
+            assert exr_bytes(out) == expected
         finally:
             second.close()
 
@@ -233,7 +222,7 @@ class TestPause:
         assert 0 < made < FRAMES
         pool.store.move(job, State.QUEUED)
         pool.run(job)
-        assert pixels(tmp_path / "out") == expected
+        assert exr_bytes(tmp_path / "out") == expected
         assert len(log.read_text().split()) == 4, "no window was made twice"
 
     def test_queued(self, pool: Pool, tmp_path: Path) -> None:
