@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import structlog
 import zmq
@@ -22,6 +21,7 @@ from smite_protocol.messages import Message
 from .config import ServerConfig
 from .devices import worker_devices
 from .jobs import Job, Matte, State
+from .slots import Running, Slot
 from .spool import Spool
 from .store import Store
 from .worker_messages import (
@@ -39,39 +39,6 @@ from .worker_messages import (
 from .worker_process import WorkerProcess, cores
 
 log = structlog.get_logger(__name__)
-
-
-@dataclass
-class Running:
-    """A job that a worker has.
-
-    Attributes:
-        sent: Whether the worker was up and got it.
-        progressed: Whether a window was finished since.
-        window: Frames of its windows; 0 while the worker has not told.
-        kill_at: When a cancelled one is ended by force; None when it is not cancelled.
-        stopping: The state it goes to at its next checkpoint; None when it was not asked to stop.
-    """
-
-    job: str
-    sent: bool = False
-    progressed: bool = False
-    window: int = 0
-    kill_at: float | None = None
-    stopping: State | None = None
-
-
-@dataclass
-class Slot:
-    """A worker and the job that it has."""
-
-    process: WorkerProcess
-    running: Running | None = None
-
-    @property
-    def free(self) -> bool:
-        """Whether it may get a job."""
-        return self.running is None and (self.process.running or self.process.may_start)
 
 
 class Runner:
