@@ -30,8 +30,12 @@ from .requests import (
     Goodbye,
     ListJobs,
     ListModels,
+    Pause,
     PutFile,
     PutPixels,
+    Reorder,
+    Resume,
+    Retry,
     Submit,
     Unwatch,
     Watch,
@@ -206,6 +210,30 @@ class Client:
     def cancel(self, job: str) -> JobInfo:
         """Stop a job; returns at once. Raises UnknownJob, WrongState when it has ended."""
         return self._ask(Cancel(job=job), JobReply).info
+
+    def pause(self, job: str) -> JobInfo:
+        """Stop a job for a while, a running one after its window. Raises UnknownJob, WrongState."""
+        return self._ask(Pause(job=job), JobReply).info
+
+    def resume(self, job: str) -> JobInfo:
+        """Put a paused job back into the queue. Raises UnknownJob, WrongState."""
+        return self._ask(Resume(job=job), JobReply).info
+
+    def retry(self, job: str) -> JobInfo:
+        """Queue a failed or cancelled job again; what it has finished is kept.
+
+        Raises UnknownJob, WrongState.
+        """
+        return self._ask(Retry(job=job), JobReply).info
+
+    def reorder(
+        self, job: str, *, priority: Optional[int] = None, before: Optional[str] = None
+    ) -> JobInfo:
+        """Give a job another ``priority``, or the place just ``before`` another (empty: first).
+
+        Raises UnknownJob, WrongState.
+        """
+        return self._ask(Reorder(job=job, priority=priority, before=before), JobReply).info
 
     def job(self, job: str) -> JobInfo:
         """Return one job. Raises UnknownJob."""

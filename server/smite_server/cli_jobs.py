@@ -1,22 +1,24 @@
-"""`smite jobs`, `smite watch`, `smite cancel`: the queue of this user's servers."""
+"""`smite jobs`, `watch`, `cancel`, `pause`, `resume`, `retry`, `reorder`: this user's queue."""
 
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from typing import Annotated, Any
 
 import typer
 
 from smite_protocol.client import Client
-from smite_protocol.errors import UnknownJob
+from smite_protocol.errors import BadInput, UnknownJob
 from smite_protocol.fields import to_map
-from smite_protocol.records import JobInfo
+from smite_protocol.records import MAX_PRIORITY, JobInfo
 
 from .cli_connect import server_for_job, server_for_reading
 from .cli_follow import CANCEL_SECONDS, POLL_SECONDS, MatteReceiver, follow
 from .cli_inputs import check_out
 from .cli_options import Json, Server
 from .cli_output import ProgressView, as_duration, print_facts, print_json, print_table
+from .private import find_job_server
 
 SHOWN = 20
 MOST = 1000
@@ -39,15 +41,21 @@ def jobs(
     if not found:
         print_facts([("no jobs", "")])
         return
-    columns = ["job", "kind", "name", "state", "progress", "left", "submitted", "message"]
+    columns = ["job", "kind", "name", "user", "state", "priority", "ahead"]
+    columns += ["progress", "left", "submitted", "message"]
     print_table(columns, [_row(job) for job in found])
 
 
 def _row(job: JobInfo) -> list[str]:
-    progress = f"{job.stage} {job.done}/{job.total}" if job.total and not job.final else ""
+    """Return a line of the table; ``ahead`` is how many jobs run before one that waits."""
+    steps = f"{job.done}/{job.total}" if job.total else ""
+    progress = "" if job.final else f"{job.stage} {steps}".strip()
     submitted = time.strftime("%Y-%m-%d %H:%M", time.localtime(job.created))
     left = as_duration(job.seconds_left) if job.seconds_left is not None else ""
-    return [job.job, job.kind, job.name, job.state, progress, left, submitted, job.message]
+    priority = f"{job.lane} {job.priority:+d}" if job.priority else job.lane
+    ahead = "" if job.ahead is None else str(job.ahead)
+    standing = [job.user, job.state, priority, ahead]
+    return [job.job, job.kind, job.name, *standing, progress, left, submitted, job.message]
 
 
 def full_id(client: Client, text: str) -> str:
@@ -106,3 +114,72 @@ def cancel(job: JobId, server: Server = None, json_wanted: Json = False) -> None
         print_json({"job": job, "state": info.state})
     else:
         print_facts([("job", job), ("state", info.state)])
+
+
+def pause(job: JobId, server: Server = None, json_wanted: Json = False) -> None:
+    """Stop a job for a while: at once in the queue, after its window when it runs."""
+    _change(server, job, json_wanted, lambda client, name: client.pause(name))
+
+
+def resume(job: JobId, server: Server = None, json_wanted: Json = False) -> None:
+    """Put a paused job back into the queue; it goes on where it was."""
+    _change(server, job, json_wanted, lambda client, name: client.resume(name))
+
+
+def retry(job: JobId, server: Server = None, json_wanted: Json = False) -> None:
+    """Queue a failed or cancelled job again; a failed one goes on where it was."""
+    _change(server, job, json_wanted, lambda client, name: client.retry(name))
+
+
+def reorder(
+    job: JobId,
+    priority: Annotated[
+        int | None,
+        typer.Option(
+            "--priority",
+            min=-MAX_PRIORITY,
+            max=MAX_PRIORITY,
+            help="Jobs of a higher priority run first.",
+        ),
+    ] = None,
+    first: Annotated[
+        bool, typer.Option("--first", help="Before all your jobs of its lane and priority.")
+    ] = False,
+    before: Annotated[
+        str | None,
+        typer.Option("--before", metavar="JOB", help="Just before this job of yours."),
+    ] = None,
+    server: Server = None,
+    json_wanted: Json = False,
+) -> None:
+    """Give a job that has not ended another priority, or another place among its equals."""
+    if first and before is not None:
+        raise BadInput("--first and --before name two places; give one of them.")
+    if not first and before is None and priority is None:
+        raise BadInput("Nothing is to be changed; give --priority, --first or --before.")
+
+    def change(client: Client, name: str) -> JobInfo:
+        place = "" if first else None if before is None else full_id(client, before)
+        return client.reorder(name, priority=priority, before=place)
+
+    _change(server, job, json_wanted, change)
+
+
+def _change(
+    server: str | None, job: str, json_wanted: bool, change: Callable[[Client, str], JobInfo]
+) -> None:
+    """Have the server that has a job change it, and show what it is then."""
+    with server_for_reading(server) as client:
+        job = full_id(client, job)
+        owner = None if server else find_job_server(job)
+        # A job whose server has gone is anybody's who can run it.
+        info = change(client, job) if owner is None else None
+    if info is None:
+        with server_for_job(server, job) as client:
+            info = change(client, job)
+    if json_wanted:
+        print_json(to_map(info))
+        return
+    facts: list[tuple[str, object]] = [("job", job), ("state", info.state)]
+    facts += [("priority", info.priority), ("lane", info.lane)]
+    print_facts(facts if info.ahead is None else [*facts, ("ahead", info.ahead)])

@@ -43,18 +43,29 @@ def runtime_folder() -> Path:
 
 @dataclass(frozen=True)
 class Limits:
-    """Bounds on what clients may send and ask for."""
+    """Bounds on what clients may send and ask for.
+
+    ``max_jobs_per_user`` counts jobs that have not ended, ``max_running_per_user`` those that run
+    (0: no bound). ``matte_credit_bytes`` is how much is sent to a watcher ahead of its
+    acknowledgement. ``spool_gigabytes`` is how much the spool may hold before the oldest ended
+    jobs are cleared from it.
+    """
 
     max_file_bytes: int = 1024 * MEBIBYTE
     max_frames: int = 20_000
     max_upload_bytes: int = 256 * 1024 * MEBIBYTE
     max_open_jobs: int = 1000
     max_clients: int = 256
+    max_jobs_per_user: int = 500
+    max_running_per_user: int = 0
+    matte_credit_bytes: int = 64 * MEBIBYTE
+    spool_gigabytes: float = 1000.0
 
     def __post_init__(self) -> None:
         for name, value in asdict(self).items():
-            if value < 1:
-                raise BadInput(f"{name} is {value}; it must be at least 1.")
+            lowest = {"max_running_per_user": 0, "spool_gigabytes": 0.001}.get(name, 1)
+            if value < lowest:
+                raise BadInput(f"{name} is {value}; it must be at least {lowest}.")
 
 
 @dataclass(frozen=True)
@@ -65,7 +76,9 @@ class Timing:
     ``worker_silence`` how long it may give no sign of life before it is taken for stuck;
     ``drain_seconds`` how long running jobs may take to their next checkpoint when a shared server
     is asked to end; ``private_linger`` how long a private server without jobs waits for
-    another client, ``first_client`` how long for the first.
+    another client, ``first_client`` how long for the first. ``upload_patience`` is how long a job
+    waits for a client that was lost before it had sent all files, ``orphan_patience`` how long
+    for a server that can run it, ``orphan_look`` how often jobs of dead servers are looked for.
     """
 
     heartbeat: float = 2.0
@@ -77,6 +90,11 @@ class Timing:
     worker_silence: float = 60.0
     drain_seconds: float = 60.0
     keep_spool_days: float = 7.0
+    keep_jobs_days: float = 90.0
+    retention_every: float = 300.0
+    upload_patience: float = 600.0
+    orphan_patience: float = 600.0
+    orphan_look: float = 2.0
 
     def __post_init__(self) -> None:
         for name, value in asdict(self).items():
@@ -94,8 +112,8 @@ class ServerConfig:
     ``threads`` is the number of CPU threads of a worker; 0: all cores. ``engine`` is the
     workers' engine module. ``max_attempts`` is how often a job may be begun without finishing a
     window; ``cache_megabytes`` how much of part models a worker keeps between jobs.
-    ``backbone`` is "embedded", the name or id of a fetched one, or a
-    folder. Raises EndpointRefused, BadPath, BadInput, BadBackbone.
+    ``backbone`` is "embedded", the name or id of a fetched one, or a folder. ``admins`` are the
+    users who may change everybody's jobs. Raises EndpointRefused, BadPath, BadInput, BadBackbone.
     """
 
     endpoint: str = DEFAULT_ENDPOINT
@@ -108,6 +126,7 @@ class ServerConfig:
     private: bool = False
     token: str = ""
     engine: str = "smite_engine"
+    admins: tuple[str, ...] = ()
     max_attempts: int = 3
     cache_megabytes: int = 1024
     limits: Limits = field(default_factory=Limits)
@@ -188,6 +207,7 @@ class ServerConfig:
         given["limits"] = Limits(**given.get("limits", {}))
         given["timing"] = Timing(**given.get("timing", {}))
         given["roots"] = tuple(Path(root) for root in given.get("roots", ()))
+        given["admins"] = tuple(given.get("admins", ()))
         return cls(**given)
 
 

@@ -6,20 +6,9 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable
-from contextlib import suppress
-from dataclasses import dataclass
-from typing import Any, TypeVar, cast
+from typing import Any
 
-from smite_protocol.errors import (
-    BadMessage,
-    InternalError,
-    JobFailed,
-    NotAuthorised,
-    ServerStopped,
-    TooLarge,
-    WrongState,
-)
-from smite_protocol.fields import from_map, to_map
+from smite_protocol.errors import BadMessage, NotAuthorised
 from smite_protocol.messages import (
     PROTOCOL_MAX,
     Acknowledge,
@@ -36,42 +25,25 @@ from smite_protocol.messages import (
     ListModels,
     Message,
     ModelList,
+    Pause,
     PutFile,
     PutPixels,
-    Received,
-    Spec,
+    Reorder,
+    Resume,
+    Retry,
     Submit,
-    Submitted,
     Unwatch,
     Watch,
     Welcome,
 )
 
 from . import __version__
-from .checks import Checked, check_spec, with_spooled, work_key
-from .config import ServerConfig
-from .jobs import Job, State, new_job_id
 from .models import list_models
-from .registry import is_alive
-from .runner import Runner
-from .sessions import Sessions
-from .spool import Spool
-from .store import Store
-from .watchers import Watchers
-
-M = TypeVar("M", bound=Message)
-
-
-@dataclass(frozen=True)
-class Parts:
-    """The parts of a server that requests work on."""
-
-    config: ServerConfig
-    store: Store
-    spool: Spool
-    runner: Runner
-    sessions: Sessions
-    watchers: Watchers
+from .parts import Parts
+from .sessions import NOBODY_KNOWN, User
+from .steering import Steering
+from .submitting import Submitting
+from .watchers import cleared, sends_bytes
 
 
 class Handlers:
@@ -79,16 +51,21 @@ class Handlers:
 
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
+        self._submitting = Submitting(parts)
+        steering = Steering(parts, self._submitting)
         self._known: dict[type[Message], Callable[[bytes, Any], Message | None]] = {
-            Hello: self.hello,
-            Submit: self.submit,
-            PutFile: self.put,
-            PutPixels: self.put,
-            EndUpload: self.end_upload,
+            Submit: self._submitting.submit,
+            PutFile: self._submitting.put,
+            PutPixels: self._submitting.put,
+            EndUpload: self._submitting.end_upload,
+            Cancel: steering.cancel,
+            Pause: steering.pause,
+            Resume: steering.resume,
+            Retry: steering.retry,
+            Reorder: steering.reorder,
             Watch: self.watch,
             Unwatch: self.unwatch,
             Acknowledge: self.acknowledge,
-            Cancel: self.cancel,
             GetJob: self.get_job,
             ListJobs: self.list_jobs,
             ListModels: self.list_models,
@@ -96,17 +73,21 @@ class Handlers:
             Goodbye: self.goodbye,
         }
 
-    def handle(self, identity: bytes, message: Message) -> Message | None:
-        """Do what ``message`` asks; return the reply, None for notices."""
+    def handle(self, identity: bytes, message: Message, user: str = "") -> Message | None:
+        """Do what ``message`` asks; return the reply, None for notices.
+
+        ``user`` is the one whose key the connection has; empty where connections have none.
+        """
+        if isinstance(message, Hello):
+            return self.hello(identity, message, user)
         handler = self._known.get(type(message))
         if handler is None:
             raise BadMessage(f"A client does not send {message.type!r}.")
-        if not isinstance(message, Hello):
-            self._parts.sessions.touch(identity)
+        self._parts.sessions.touch(identity, user)
         return handler(identity, message)
 
-    def hello(self, identity: bytes, message: Hello) -> Message:
-        """Open a session. Raises NotAuthorised for a wrong token."""
+    def hello(self, identity: bytes, message: Hello, proven: str) -> Message:
+        """Open a session. Raises NotAuthorised for a wrong token, or another user's client id."""
         config = self._parts.config
         if config.token and not secrets.compare_digest(message.token, config.token):
             raise NotAuthorised(
@@ -114,7 +95,8 @@ class Handlers:
                 " `smite serve`."
             )
         version = min(PROTOCOL_MAX, message.protocol_max)
-        self._parts.sessions.open(identity, message.client, version)
+        user = User(proven, True) if proven else User(message.user.strip() or NOBODY_KNOWN)
+        self._parts.sessions.open(identity, message.client, version, user)
         return Welcome(
             protocol=version,
             server_version=__version__,
@@ -123,6 +105,7 @@ class Handlers:
             device=config.device,
             roots=tuple(str(root) for root in config.roots),
             private=config.private,
+            user=user.name,
             max_file_bytes=config.limits.max_file_bytes,
             max_frames=config.limits.max_frames,
             max_upload_bytes=config.limits.max_upload_bytes,
@@ -130,90 +113,19 @@ class Handlers:
             client_timeout_seconds=config.timing.client_timeout,
         )
 
-    def submit(self, identity: bytes, message: Submit) -> Message:
-        """Check a spec and queue it; the same work, if unfinished, is joined."""
-        parts = self._parts
-        if len(parts.store.open_jobs()) >= parts.config.limits.max_open_jobs:
-            raise TooLarge(
-                f"The queue has {parts.config.limits.max_open_jobs} jobs; wait until some end."
-            )
-        checked = check_spec(message.spec, parts.config)
-        key = "" if checked.wants else work_key(message.spec, checked, parts.config)
-        same = parts.store.same_work(key) if key else None
-        if same is not None:
-            return Submitted(job=same.job, state=same.state.value, attached=True)
-        job = self._new_job(message.spec, checked, key, parts.sessions.touch(identity))
-        return Submitted(job=job.job, state=job.state.value, wants=checked.wants)
-
-    def _new_job(self, spec: Spec, checked: Checked, key: str, client: str) -> Job:
-        parts = self._parts
-        name = new_job_id()
-        if checked.wants:
-            parts.spool.open(name, checked.wants)
-            folders = {role: str(parts.spool.folder_of(name, role)) for role in checked.wants}
-            checked = with_spooled(checked, **folders)
-        roots = [str(root) for root in parts.config.roots]
-        return parts.store.add(
-            Job(
-                job=name,
-                kind=spec.kind,
-                name=checked.name,
-                spec=to_map(spec),
-                resolved={**checked.resolved, "roots": roots, "inputs": checked.inputs},
-                key=key,
-                ready=bool(key),
-                stage="waiting" if key else "waiting for files",
-                client=client,
-            )
-        )
-
-    def put(self, identity: bytes, message: PutFile | PutPixels) -> Message:
-        """Store a file or a frame; a full disk fails the job."""
-        self._own_upload(identity, message.job)
-        try:
-            if isinstance(message, PutFile):
-                count = self._parts.spool.put_file(message)
-            else:
-                count = self._parts.spool.put_pixels(message)
-        except (JobFailed, InternalError) as problem:
-            self._parts.runner.fail(message.job, problem)
-            raise
-        return Received(job=message.job, count=count)
-
-    def end_upload(self, identity: bytes, message: EndUpload) -> Message:
-        """Queue a job whose files are there; the same work, if unfinished, is joined."""
-        parts = self._parts
-        job = self._own_upload(identity, message.job)
-        uploads = parts.spool.finish(job.job)
-        spec = from_map(_spec_class(job.kind), {k: v for k, v in job.spec.items() if k != "kind"})
-        inputs = job.resolved.get("inputs", {})
-        roles: dict[str, Any] = {role: "sent" for role in ("plate", "refs") if role in job.resolved}
-        checked = Checked(job.name, {**job.resolved, **roles}, inputs)
-        key = work_key(spec, checked, parts.config, uploads)
-        same = parts.store.same_work(key)
-        if same is not None:
-            parts.store.move(
-                job.job, State.CANCELLED, message=f"The same work is job {same.job} already."
-            )
-            parts.spool.remove(job.job, outputs=True)
-            return Submitted(job=same.job, state=same.state.value, attached=True)
-        queued = parts.store.change(job.job, key=key, ready=True, stage="waiting")
-        return Submitted(job=queued.job, state=queued.state.value)
-
-    def _own_upload(self, identity: bytes, name: str) -> Job:
-        """Return a job that waits for this client's files. Raises WrongState."""
-        job = self._parts.store.find(name)
-        mine = job.client == self._parts.sessions.touch(identity)
-        if job.ready or not mine or not self._parts.spool.is_open(name):
-            raise WrongState(f"Job {name} is {job.state.value} and waits for no files of yours.")
-        return job
-
     def watch(self, identity: bytes, message: Watch) -> Message:
-        """Start telling of a job; the events follow the reply."""
-        self.fail_orphans()
-        job = self._parts.store.find(message.job)
-        self._parts.watchers.add(identity, message.job, message.after)
-        return JobReply(info=job.info(with_result=False))
+        """Start telling of a job; the events follow the reply.
+
+        Raises PathMissing when mattes that it would tell of have been cleared away.
+        """
+        parts = self._parts
+        parts.orphans.look()
+        job = parts.store.find(message.job)
+        missing = sends_bytes(job) and not parts.spool.folder_of(job.job, "out").is_dir()
+        if missing and parts.store.mattes_after(job.job, message.after, 1):
+            raise cleared(job.job)
+        parts.watchers.add(identity, message.job, message.after, message.credit)
+        return JobReply(info=parts.info(job))
 
     def unwatch(self, identity: bytes, message: Unwatch) -> None:
         """Stop telling."""
@@ -223,26 +135,18 @@ class Handlers:
         """Note how far a watcher is."""
         self._parts.watchers.acknowledge(identity, message.job, message.seq)
 
-    def cancel(self, identity: bytes, message: Cancel) -> Message:
-        """Stop a job. Raises UnknownJob, WrongState."""
-        self.fail_orphans()
-        job = self._parts.store.find(message.job)
-        if job.server != self._parts.store.server and not job.state.final:
-            raise WrongState(
-                f"Job {job.job} belongs to another server ({job.server}); cancel it there."
-            )
-        return JobReply(info=self._parts.runner.cancel(job).info(with_result=False))
-
     def get_job(self, identity: bytes, message: GetJob) -> Message:
         """Return one job."""
-        self.fail_orphans()
-        return JobReply(info=self._parts.store.find(message.job).info())
+        self._parts.orphans.look()
+        return JobReply(
+            info=self._parts.info(self._parts.store.find(message.job), with_result=True)
+        )
 
     def list_jobs(self, identity: bytes, message: ListJobs) -> Message:
         """Return the jobs of all servers, newest first."""
-        self.fail_orphans()
+        self._parts.orphans.look()
         found = self._parts.store.list_jobs(ended=message.all, limit=message.limit)
-        return JobList(jobs=tuple(job.info(with_result=False) for job in found))
+        return JobList(jobs=tuple(self._parts.info(job) for job in found))
 
     def list_models(self, identity: bytes, message: ListModels) -> Message:
         """Return the part models."""
@@ -253,31 +157,16 @@ class Handlers:
         return Alive()
 
     def goodbye(self, identity: bytes, message: Goodbye) -> None:
-        """End a client's session."""
-        self.drop_client(self._parts.sessions.touch(identity))
+        """End a client's session; it will not send the rest of its files."""
+        client = self._parts.sessions.touch(identity)
+        self.drop_client(client)
+        self._submitting.left(client)
 
     def drop_client(self, client: str) -> None:
-        """Forget a client; jobs that still wait for its files fail, all others go on."""
+        """Forget a client; its jobs go on, and those that lack files wait for it for a while."""
         for identity in self._parts.sessions.close(client):
             self._parts.watchers.drop(identity)
-        for job in self._parts.store.open_jobs():
-            if job.client == client and not job.ready:
-                self._parts.runner.fail(
-                    job.job,
-                    JobFailed("The client left before all files were sent; submit the job again."),
-                )
 
-    def fail_orphans(self) -> None:
-        """Fail the unfinished jobs of servers that have gone."""
-        alive: dict[str, bool] = {}
-        for job in self._parts.store.open_jobs(own=False):
-            if not alive.setdefault(job.server, is_alive(job.server)):
-                reason = "The server of this job ended before the job did; submit it again."
-                with suppress(InternalError):  # another server was quicker
-                    self._parts.store.move(
-                        job.job, State.FAILED, error=ServerStopped.code, message=reason
-                    )
-
-
-def _spec_class(kind: str) -> type[Spec]:
-    return cast("type[Spec]", Spec.variants[kind])
+    def look_after_uploads(self) -> None:
+        """Fail the jobs whose clients have been away for too long; call it now and then."""
+        self._submitting.look()

@@ -15,9 +15,9 @@ class State(StrEnum):
     """The states of a job."""
 
     QUEUED = "queued"
-    """Waits for the worker, or for its files and frames."""
+    """Waits for a worker, or for its files and frames."""
     RUNNING = "running"
-    """The worker has it."""
+    """A worker has it."""
     PAUSED = "paused"
     """Stopped for a while; goes back to the queue."""
     DONE = "done"
@@ -29,22 +29,21 @@ class State(StrEnum):
 
     @property
     def final(self) -> bool:
-        """Whether a job in this state has ended."""
-        return self in FINAL
+        """Whether a job in this state has ended; one that failed may still be tried again."""
+        return self in _FINAL
 
 
-FINAL = frozenset({State.DONE, State.FAILED, State.CANCELLED})
-"""The states in which a job has ended."""
-
+_FINAL = frozenset({State.DONE, State.FAILED, State.CANCELLED})
 TRANSITIONS: dict[State, frozenset[State]] = {
     State.QUEUED: frozenset({State.RUNNING, State.PAUSED, State.FAILED, State.CANCELLED}),
+    # Back to the queue: another server has taken it over, or another worker tries it.
     State.RUNNING: frozenset(
         {State.QUEUED, State.PAUSED, State.DONE, State.FAILED, State.CANCELLED}
     ),
     State.PAUSED: frozenset({State.QUEUED, State.FAILED, State.CANCELLED}),
     State.DONE: frozenset(),
-    State.FAILED: frozenset(),
-    State.CANCELLED: frozenset(),
+    State.FAILED: frozenset({State.QUEUED}),
+    State.CANCELLED: frozenset({State.QUEUED}),
 }
 """The states that may follow each state."""
 
@@ -75,6 +74,7 @@ class Job:
         window: Most frames of a window, after one that did not fit in memory; 0: as its settings.
         checkpoint: File of the last finished window, below the job's spool folder; empty: none.
         device: Of the worker that has it.
+        private: Whether its server is the private one of a command: nobody takes its jobs over.
     """
 
     job: str
@@ -104,6 +104,7 @@ class Job:
     window: int = 0
     checkpoint: str = ""
     device: str = ""
+    private: bool = False
     result: dict[str, Any] = field(default_factory=dict)
 
     def info(self, *, with_result: bool = True, ahead: int | None = None) -> JobInfo:

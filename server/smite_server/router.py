@@ -31,7 +31,11 @@ from smite_protocol.wire import (
 
 from . import __version__
 from .config import ServerConfig
-from .handlers import Handlers, Parts
+from .handlers import Handlers
+from .orphans import Orphans
+from .parts import Parts
+from .queue import Places
+from .retention import RetentionThread
 from .runner import Runner
 from .sessions import Sessions
 from .spool import Spool
@@ -52,11 +56,19 @@ class Router:
 
     def __init__(self, config: ServerConfig, server: str) -> None:
         self._config = config
-        self._store = Store(config.store_file, server)
+        self._store = Store(
+            config.store_file,
+            server,
+            private=config.private,
+            max_running_per_user=config.limits.max_running_per_user,
+        )
         self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
         spool = Spool(config.spool_folder, config.limits)
         self._sessions = Sessions(config.limits.max_clients)
-        self._watchers = Watchers(self._store, self._send)
+        places = Places(self._store.places)
+        self._watchers = Watchers(
+            self._store, self._send, places.ahead, config.limits.matte_credit_bytes
+        )
         try:
             self._socket = self._bind()
             self._runner = Runner(config, self._store, spool, self._context, self._watchers.changed)
@@ -64,10 +76,22 @@ class Router:
             self._context.destroy(linger=0)
             self._store.close()
             raise
+        self._orphans = Orphans(config, self._store, spool)
         self._handlers = Handlers(
-            Parts(config, self._store, spool, self._runner, self._sessions, self._watchers)
+            Parts(
+                config=config,
+                store=self._store,
+                spool=spool,
+                runner=self._runner,
+                sessions=self._sessions,
+                watchers=self._watchers,
+                orphans=self._orphans,
+                places=places,
+            )
         )
+        self._retention = RetentionThread(config)
         self._looked = 0.0
+        self._looked_for_orphans = 0.0
         self._begun = time.monotonic()
 
     @property
@@ -101,7 +125,8 @@ class Router:
         poller.register(self._socket, zmq.POLLIN)
         for worker in self._runner.sockets:
             poller.register(worker, zmq.POLLIN)
-        self._handlers.fail_orphans()
+        self._orphans.look()
+        self._retention.start()
         try:
             while not self._runner.drained(stopping()) and not self._done():
                 poller.poll(POLL_MILLISECONDS)
@@ -112,6 +137,7 @@ class Router:
             self._close()
 
     def _close(self) -> None:
+        self._retention.stop()
         self._runner.close()
         self._socket.close()
         self._context.term()
@@ -171,8 +197,12 @@ class Router:
         now = time.monotonic()
         if now - self._looked >= FOREIGN_SECONDS:
             self._looked = now
+            self._handlers.look_after_uploads()
             for job in self._watchers.jobs():
                 self._watchers.changed(job)
+        if now - self._looked_for_orphans >= self._config.timing.orphan_look:
+            self._looked_for_orphans = now
+            self._orphans.look()
 
     def _done(self) -> bool:
         """Return whether a private server has nothing and nobody left to serve."""

@@ -102,17 +102,13 @@ class Runner:
         return self._store.change(job.job, stage="cancelling")
 
     def pause(self, job: Job) -> Job:
-        """Stop a job for a while, at its next checkpoint if it runs.
+        """Stop a running job at its next checkpoint, for a while.
 
-        Raises WrongState when it has ended, is paused, or is being cancelled.
+        Raises WrongState when it does not run here, or is being cancelled.
         """
         slot, running = self._find(job.job)
-        cancelled = running is not None and running.kill_at is not None
-        if job.state.final or job.state is State.PAUSED or cancelled:
-            state = "being cancelled" if cancelled else f"{job.state.value} already"
-            raise WrongState(f"Job {job.job} is {state}; there is nothing to pause.")
-        if slot is None or running is None:
-            return self._put_back(job.job, State.PAUSED, "paused")
+        if slot is None or running is None or running.kill_at is not None:
+            raise WrongState(f"Job {job.job} does not run, or not for long; it cannot be paused.")
         self._ask_to_stop(slot, running, State.PAUSED)
         return self._store.find(job.job)
 
@@ -325,7 +321,7 @@ class Runner:
             code = problem.code if state is State.FAILED else ""
             changes |= {"error": code, "message": problem.message[:4000]}
         ended = self._store.move(job, state, seconds_left=None, ready=True, **changes)
-        self._spool.remove(job)
+        self._spool.close(ended)
         log.info("job ended", job=job, state=state.value, message=ended.message)
         self._changed(job)
         return ended

@@ -14,7 +14,6 @@ from .config import ServerConfig
 from .logs import log_to_stderr, purge_logs
 from .registry import LiveServer, new_server_id, registered
 from .router import Router
-from .spool import Spool
 
 log = structlog.get_logger(__name__)
 
@@ -35,7 +34,6 @@ def serve(config: ServerConfig, on_ready: Callable[[LiveServer], None] | None = 
     log_to_stderr()
     config.make_folders()
     purge_logs(config.log_folder, config.timing.keep_spool_days)
-    Spool(config.spool_folder, config.limits).purge(config.timing.keep_spool_days)
     server = new_server_id()
     router = Router(config, server)
     before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}

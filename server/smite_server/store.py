@@ -1,15 +1,17 @@
-"""The jobs and their mattes in SQLite; survives kill -9 of any process.
+"""The jobs and their mattes in SQLite; survives kill -9 of any process, and a power cut.
 
 Several servers of one user share the file (WAL). Every job has an owner, the server that runs it;
-others only read it.
+others only read it, until its server has gone (`Store.adopt`). What counts (a job, its states,
+its mattes, its checkpoint) is on the disk when a method returns; progress is not waited for.
 """
 
 from __future__ import annotations
 
+import itertools
 import json
 import sqlite3
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -17,57 +19,39 @@ from typing import Any
 
 from smite_protocol.errors import BadPath, UnknownJob
 
+from . import queue
 from .jobs import Job, Matte, State, check_transition
+from .queue import Waiting
+from .store_schema import SCHEMA_VERSION, STEPS
 
 BUSY_SECONDS = 10.0
 
-_VERSION_1 = """
-CREATE TABLE jobs (
-    job TEXT PRIMARY KEY, number INTEGER NOT NULL, kind TEXT NOT NULL, name TEXT NOT NULL,
-    spec TEXT NOT NULL, resolved TEXT NOT NULL, key TEXT NOT NULL, ready INTEGER NOT NULL,
-    state TEXT NOT NULL, stage TEXT NOT NULL, done INTEGER NOT NULL, total INTEGER NOT NULL,
-    seconds_left REAL, error TEXT NOT NULL, message TEXT NOT NULL, created REAL NOT NULL,
-    started REAL, finished REAL, server TEXT NOT NULL, client TEXT NOT NULL,
-    result TEXT NOT NULL
-);
-CREATE INDEX jobs_by_state ON jobs (server, state, number);
-CREATE INDEX jobs_by_number ON jobs (number);
-CREATE TABLE mattes (
-    job TEXT NOT NULL, seq INTEGER NOT NULL, frame INTEGER NOT NULL, part TEXT NOT NULL,
-    slug TEXT NOT NULL, path TEXT NOT NULL, relative TEXT NOT NULL,
-    PRIMARY KEY (job, seq)
-) WITHOUT ROWID;
-"""
-_VERSION_2 = """
-ALTER TABLE jobs ADD COLUMN user TEXT NOT NULL DEFAULT '';
-ALTER TABLE jobs ADD COLUMN priority INTEGER NOT NULL DEFAULT 0;
-ALTER TABLE jobs ADD COLUMN lane TEXT NOT NULL DEFAULT 'normal';
-ALTER TABLE jobs ADD COLUMN rank REAL NOT NULL DEFAULT 0;
-ALTER TABLE jobs ADD COLUMN attempts INTEGER NOT NULL DEFAULT 0;
-ALTER TABLE jobs ADD COLUMN window INTEGER NOT NULL DEFAULT 0;
-ALTER TABLE jobs ADD COLUMN checkpoint TEXT NOT NULL DEFAULT '';
-ALTER TABLE jobs ADD COLUMN device TEXT NOT NULL DEFAULT '';
-UPDATE jobs SET rank = number;
-CREATE UNIQUE INDEX mattes_once ON mattes (job, frame, slug);
-"""
-_STEPS = (_VERSION_1, _VERSION_2)
-"""What makes each version of the one before; a new file takes all steps."""
-SCHEMA_VERSION = len(_STEPS)
 _JSON_COLUMNS = ("spec", "resolved", "result")
 _COLUMNS = tuple(Job.__dataclass_fields__)
 _OPEN = tuple(state.value for state in State if not state.final)
+_FINAL = tuple(state.value for state in State if state.final)
 _CHANGEABLE = frozenset(_COLUMNS) - {"job", "kind", "name", "spec", "created", "state"}
+_PROGRESS = frozenset({"stage", "done", "total", "seconds_left"})
+"""Columns whose loss in a power cut costs nothing."""
 
 
 class Store:
     """The store of one server; for one thread.
 
-    ``server`` is the id under which new jobs are owned. Raises BadPath when the file cannot be
-    used.
+    ``server`` is the id under which new jobs are owned, ``private`` whether it is the server of
+    one command; ``max_running_per_user`` bounds what `next_queued` gives, 0: no bound. Raises
+    BadPath when the file cannot be used.
     """
 
-    def __init__(self, path: Path, server: str) -> None:
+    def __init__(
+        self, path: Path, server: str, *, private: bool = False, max_running_per_user: int = 0
+    ) -> None:
         self.server = server
+        self.private = private
+        self._max_running = max_running_per_user
+        self._turn = itertools.count(1)
+        self._served: dict[str, int] = {}
+        self._durable = False
         try:
             self._db = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None)
             self._db.execute("PRAGMA journal_mode = WAL")
@@ -92,7 +76,7 @@ class Store:
         """Make the tables, or change those of an older version; another server may be at it too."""
         with self._transaction():
             (version,) = self._db.execute("PRAGMA user_version").fetchone()
-            for step in _STEPS[version:]:
+            for step in STEPS[version:]:
                 for statement in step.strip().rstrip(";").split(";"):
                     self._db.execute(statement)
             self._db.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
@@ -102,18 +86,25 @@ class Store:
         self._db.close()
 
     @contextmanager
-    def _transaction(self) -> Iterator[None]:
+    def _transaction(self, *, durable: bool = True) -> Iterator[None]:
+        """Write all or nothing; ``durable``: it is on the disk at the end of the context."""
+        if durable != self._durable:
+            # In WAL mode FULL adds a sync of the log to each commit, which also keeps all
+            # commits before it.
+            self._db.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
+            self._durable = durable
         self._db.execute("BEGIN IMMEDIATE")
         try:
             yield
+            self._db.execute("COMMIT")
         except BaseException:
-            self._db.execute("ROLLBACK")
+            if self._db.in_transaction:  # a full disk may have ended it already
+                self._db.execute("ROLLBACK")
             raise
-        self._db.execute("COMMIT")
 
     def add(self, job: Job) -> Job:
         """Store a new job of this server, last among its equals, and return it."""
-        stored = replace(job, server=self.server, created=time.time())
+        stored = replace(job, server=self.server, private=self.private, created=time.time())
         columns = ", ".join(("number", *_COLUMNS))
         marks = ", ".join("?" for _ in _COLUMNS)
         with self._transaction():
@@ -122,7 +113,12 @@ class Store:
                 f" ((SELECT COALESCE(MAX(number), 0) + 1 FROM jobs), {marks})",
                 [_to_column(name, getattr(stored, name)) for name in _COLUMNS],
             )
-            self._db.execute("UPDATE jobs SET rank = number WHERE job = ?", (stored.job,))
+            # Not below any rank: a job that another server's number goes before waits behind it.
+            self._db.execute(
+                "UPDATE jobs SET rank = MAX(number, (SELECT MAX(rank) + 1 FROM jobs))"
+                " WHERE job = ?",
+                (stored.job,),
+            )
         return self.find(stored.job)
 
     def find(self, job: str) -> Job:
@@ -137,33 +133,110 @@ class Store:
         unknown = set(changes) - _CHANGEABLE
         if unknown:
             raise ValueError(f"not columns that change: {sorted(unknown)}")
-        with self._transaction():
+        with self._transaction(durable=not _PROGRESS.issuperset(changes)):
             self._update(job, changes)
         return self.find(job)
 
     def move(self, job: str, state: State, **changes: Any) -> Job:
         """Bring a job into another state and return it. Raises InternalError if it may not."""
-        now = time.time()
         with self._transaction():
-            check_transition(job, self.find(job).state, state)
-            moment = {"started": now} if state is State.RUNNING else {}
-            moment |= {"finished": now} if state.final else {}
-            self._update(job, {"state": state.value, **moment, **changes})
-        return self.find(job)
+            before = self.find(job)
+            check_transition(job, before.state, state)
+            self._update(job, {"state": state.value, **_moment(before, state), **changes})
+        found = self.find(job)
+        if state is State.RUNNING and found.server == self.server:
+            self._served[found.user] = next(self._turn)
+        return found
 
     def _update(self, job: str, changes: dict[str, Any]) -> None:
         settings = ", ".join(f"{name} = ?" for name in changes)
         values = [_to_column(name, value) for name, value in changes.items()]
         self._db.execute(f"UPDATE jobs SET {settings} WHERE job = ?", [*values, job])
 
+    def adopt(self, jobs: Sequence[Job], **changes: Any) -> list[Job]:
+        """Take jobs of servers that have gone, and return those that are this server's now.
+
+        One that ran is queued again, and goes on from its checkpoint. A job whose owner or state
+        is another by now is left out: another server was quicker. Only ``jobs`` whose servers
+        hold no lock may be given: those never come back.
+        """
+        taken = []
+        with self._transaction():
+            for job in jobs:
+                now = self.find(job.job)
+                if (now.server, now.state) != (job.server, job.state):
+                    continue
+                mine = {"server": self.server, "private": self.private, "device": "", **changes}
+                if now.state is State.RUNNING:
+                    mine |= {"state": State.QUEUED, "stage": "waiting", "seconds_left": None}
+                self._update(job.job, mine)
+                taken.append(job.job)
+        return [self.find(job) for job in taken]
+
+    def revive(self, job: Job, **changes: Any) -> Job | None:
+        """Queue a job that has failed or was cancelled again, last among its equals, as this one's.
+
+        Returns None when it is in another state, or another server's, by now.
+        """
+        with self._transaction():
+            now = self.find(job.job)
+            if (now.server, now.state) != (job.server, job.state):
+                return None
+            check_transition(job.job, now.state, State.QUEUED)
+            (rank,) = self._db.execute("SELECT MAX(rank) + 1 FROM jobs").fetchone()
+            mine = {"server": self.server, "private": self.private, "state": State.QUEUED}
+            again = {"rank": rank, "attempts": 0, "stage": "waiting", "ready": True}
+            self._update(job.job, {**mine, **again, **_moment(now, State.QUEUED), **changes})
+        return self.find(job.job)
+
     def next_queued(self) -> Job | None:
-        """Return this server's oldest job that is queued and has all it needs."""
-        row = self._db.execute(
-            "SELECT * FROM jobs WHERE server = ? AND state = 'queued' AND ready = 1"
-            " ORDER BY number LIMIT 1",
+        """Return this server's job whose turn it is (`queue`), of those that have all they need."""
+        waiting, running = self._standing(ready=True)
+        found = queue.next_of(waiting, running, self._served, self._max_running)
+        return None if found is None else self.find(found.job)
+
+    def places(self) -> tuple[list[Waiting], int]:
+        """Return this server's queued jobs in the order of their turns, and how many run.
+
+        Those that wait for their files have no turn yet.
+        """
+        waiting, running = self._standing(ready=True)
+        return queue.in_order(waiting, running, self._served), sum(running.values())
+
+    def _standing(self, *, ready: bool) -> tuple[list[Waiting], dict[str, int]]:
+        """Return this server's queued jobs, only ready ones if asked, and its users' running."""
+        rows = self._db.execute(
+            "SELECT job, user, lane, priority, rank FROM jobs"
+            f" WHERE server = ? AND state = 'queued'{' AND ready = 1' if ready else ''}",
             (self.server,),
+        )
+        waiting = [Waiting(**dict(row)) for row in rows]
+        running = self._db.execute(
+            "SELECT user, COUNT(*) FROM jobs WHERE server = ? AND state = 'running' GROUP BY user",
+            (self.server,),
+        )
+        return waiting, dict(running.fetchall())
+
+    def equals(self, job: Job) -> list[Waiting]:
+        """Return the queued jobs among which ``job`` has its rank, itself among them."""
+        waiting, _ = self._standing(ready=False)
+        wanted = (job.user, job.lane, job.priority)
+        return [found for found in waiting if (found.user, found.lane, found.priority) == wanted]
+
+    def rank(self, ranks: dict[str, float]) -> None:
+        """Give jobs other ranks, all or none."""
+        with self._transaction():
+            for job, rank in ranks.items():
+                self._update(job, {"rank": rank})
+
+    def count_open(self, user: str | None = None) -> int:
+        """Return how many of this server's jobs have not ended: all, or a user's."""
+        condition = "" if user is None else " AND user = ?"
+        (count,) = self._db.execute(
+            f"SELECT COUNT(*) FROM jobs WHERE server = ? AND state IN ({_marks(_OPEN)}){condition}",
+            (self.server, *_OPEN, *(() if user is None else (user,))),
         ).fetchone()
-        return None if row is None else _from_row(row)
+        return int(count)
 
     def same_work(self, key: str) -> Job | None:
         """Return this server's unfinished job with this key, if there is one."""
@@ -174,6 +247,17 @@ class Store:
         )
         row = rows.fetchone()
         return None if row is None else _from_row(row)
+
+    def failed_work(self, key: str, user: str, errors: Collection[str]) -> Job | None:
+        """Return a user's newest job with this key, of any server, if it failed so."""
+        row = self._db.execute(
+            "SELECT * FROM jobs WHERE key = ? AND user = ? ORDER BY number DESC LIMIT 1",
+            (key, user),
+        ).fetchone()
+        found = None if row is None else _from_row(row)
+        if found is None or found.state is not State.FAILED or found.error not in errors:
+            return None
+        return found
 
     def open_jobs(self, *, own: bool = True) -> list[Job]:
         """Return the jobs that have not ended, oldest first: this server's, or the others'."""
@@ -193,6 +277,42 @@ class Store:
             (*states, limit),
         )
         return [_from_row(row) for row in rows]
+
+    def ended(self) -> list[tuple[str, float]]:
+        """Return the ended jobs of all servers and when they ended, the oldest first."""
+        rows = self._db.execute(
+            "SELECT job, COALESCE(finished, created) AS moment FROM jobs"
+            f" WHERE state IN ({_marks(_FINAL)}) ORDER BY moment, number",
+            _FINAL,
+        )
+        return [(row["job"], row["moment"]) for row in rows]
+
+    def names(self) -> set[str]:
+        """Return the ids of all jobs."""
+        return {job for (job,) in self._db.execute("SELECT job FROM jobs")}
+
+    def newest_moment(self) -> float | None:
+        """Return the latest time that any job notes, in seconds since 1970; None: no jobs."""
+        (moment,) = self._db.execute(
+            "SELECT MAX(MAX(created, COALESCE(started, 0), COALESCE(finished, 0))) FROM jobs"
+        ).fetchone()
+        return None if moment is None else float(moment)
+
+    @contextmanager
+    def while_ended(self, job: str) -> Iterator[bool]:
+        """Say whether a job has ended or is none, and keep it so within the context."""
+        with self._transaction():
+            row = self._db.execute("SELECT state FROM jobs WHERE job = ?", (job,)).fetchone()
+            yield row is None or State(row["state"]).final
+
+    def forget(self, job: str) -> None:
+        """Remove a job that has ended, and what is known of its mattes."""
+        with self._transaction():
+            removed = self._db.execute(
+                f"DELETE FROM jobs WHERE job = ? AND state IN ({_marks(_FINAL)})", (job, *_FINAL)
+            )
+            if removed.rowcount:
+                self._db.execute("DELETE FROM mattes WHERE job = ?", (job,))
 
     def add_mattes(self, mattes: Sequence[Matte]) -> list[Matte]:
         """Store finished mattes of one job, all or none; return the new ones, numbered.
@@ -233,6 +353,18 @@ class Store:
         return [Matte(**dict(row)) for row in rows]
 
 
+def _moment(before: Job, state: State) -> dict[str, Any]:
+    """Return what a change of state notes or clears by itself."""
+    now = time.time()
+    if state is State.RUNNING:
+        return {"started": now}
+    if state.final:
+        return {"finished": now}
+    if not before.state.final:
+        return {}
+    return {"finished": None, "error": "", "message": "", "seconds_left": None, "device": ""}
+
+
 def _marks(values: Sequence[str]) -> str:
     return ", ".join("?" for _ in values)
 
@@ -250,5 +382,6 @@ def _from_row(row: sqlite3.Row) -> Job:
     for name in _JSON_COLUMNS:
         found[name] = json.loads(found[name])
     found["state"] = State(found["state"])
-    found["ready"] = bool(found["ready"])
+    for name in ("ready", "private"):
+        found[name] = bool(found[name])
     return Job(**found)

@@ -17,7 +17,8 @@ import pytest
 from smite_protocol.errors import BadPath, InternalError, UnknownJob
 from smite_protocol.messages import FINAL_STATES, STATES
 from smite_server.jobs import TRANSITIONS, Job, Matte, State, check_transition, new_job_id
-from smite_server.store import _VERSION_1, Store
+from smite_server.store import Store
+from smite_server.store_schema import VERSION_1
 
 
 def job(**changes: object) -> Job:
@@ -79,6 +80,47 @@ def test_times_and_result_are_noted(store: Store) -> None:
     assert store.find(name).result == {"frames": 3}
 
 
+@pytest.mark.parametrize("state", [State.FAILED, State.CANCELLED], ids=lambda state: state.value)
+def test_what_is_tried_again_is_as_new(store: Store, state: State) -> None:
+    name = store.add(job()).job
+    later = store.add(job()).job
+    store.change(name, checkpoint="state/4", attempts=3)
+    ended = store.move(name, state, error="worker_died", message="gone")
+    again = store.revive(ended)
+    assert again is not None
+    assert (again.state, again.attempts, again.checkpoint) == (State.QUEUED, 0, "state/4")
+    assert (again.error, again.message, again.finished) == ("", "", None)
+    assert again.rank > store.find(later).rank
+    assert store.revive(ended) is None, "somebody was quicker"
+
+
+def test_done_is_not_tried_again(store: Store) -> None:
+    name = store.add(job()).job
+    store.move(name, State.RUNNING)
+    with pytest.raises(InternalError, match="is done and cannot become queued"):
+        store.revive(store.move(name, State.DONE))
+
+
+def test_only_progress_is_not_waited_for(store: Store) -> None:
+    def level() -> int:
+        (found,) = store._db.execute("PRAGMA synchronous").fetchone()
+        return int(found)
+
+    full, normal = 2, 1
+    name = store.add(job()).job
+    assert level() == full
+    store.change(name, stage="mattes", done=1, total=8, seconds_left=2.5)
+    assert level() == normal
+    for act in (
+        lambda: store.change(name, stage="x", checkpoint="state/1"),
+        lambda: store.add_mattes([matte(name, 1001)]),
+        lambda: store.move(name, State.RUNNING),
+    ):
+        store.change(name, done=2)
+        act()
+        assert level() == full
+
+
 def test_queue_is_first_come_first_served(store: Store) -> None:
     names = [store.add(job()).job for _ in range(3)]
     waiting = store.add(job(ready=False)).job
@@ -129,6 +171,85 @@ def test_servers_share_the_file_but_not_the_queue(store: Store, tmp_path: Path) 
     other.close()
 
 
+class TestDeadServers:
+    """A job is taken over by one server, whole, and never by two."""
+
+    @pytest.fixture
+    def others(self, tmp_path: Path) -> Iterator[list[Store]]:
+        found = [Store(tmp_path / "jobs.sqlite", f"server-{name}") for name in "bc"]
+        yield found
+        for store in found:
+            store.close()
+
+    def test_running_goes_back_to_the_queue(self, store: Store, others: list[Store]) -> None:
+        name = store.add(job()).job
+        store.move(name, State.RUNNING, device="cpu")
+        store.change(name, checkpoint="state/8", done=3)
+        (taken,) = others[0].adopt(others[0].open_jobs(own=False))
+        assert (taken.state, taken.server) == (State.QUEUED, "server-b")
+        assert (taken.checkpoint, taken.device, taken.stage) == ("state/8", "", "waiting")
+        following = others[0].next_queued()
+        assert following is not None
+        assert following.job == name
+
+    @pytest.mark.parametrize("state", [State.QUEUED, State.PAUSED], ids=lambda state: state.value)
+    def test_others_stay_as_they_were(
+        self, store: Store, others: list[Store], state: State
+    ) -> None:
+        name = store.add(job(ready=False)).job
+        if state is State.PAUSED:
+            store.move(name, State.PAUSED)
+        (taken,) = others[0].adopt(others[0].open_jobs(own=False))
+        assert (taken.job, taken.state, taken.ready) == (name, state, False)
+
+    def test_the_second_is_too_late(self, store: Store, others: list[Store]) -> None:
+        first = store.add(job()).job
+        seen = [other.open_jobs(own=False) for other in others]
+        second = store.add(job()).job
+        assert [found.job for found in others[0].adopt(seen[0])] == [first]
+        assert others[1].adopt(seen[1]) == []
+        assert others[1].find(first).server == "server-b"
+        assert others[1].find(second).server == "server-a"
+
+    def test_a_job_that_has_ended_meanwhile_is_left_alone(
+        self, store: Store, others: list[Store]
+    ) -> None:
+        name = store.add(job()).job
+        seen = others[0].open_jobs(own=False)
+        store.move(name, State.CANCELLED)
+        assert others[0].adopt(seen) == []
+        assert others[0].find(name).server == "server-a"
+
+
+def test_private_servers_are_told_from_others(store: Store, tmp_path: Path) -> None:
+    private = Store(tmp_path / "jobs.sqlite", "server-p", private=True)
+    assert private.add(job()).private
+    assert not store.add(job()).private
+    private.close()
+
+
+def test_no_more_run_than_a_user_may(tmp_path: Path) -> None:
+    store = Store(tmp_path / "jobs.sqlite", "s", max_running_per_user=1)
+    first, _, other = (store.add(job(user=user)).job for user in ("ada", "ada", "bo"))
+    store.move(first, State.RUNNING)
+    following = store.next_queued()
+    assert following is not None
+    assert following.job == other
+    store.move(other, State.RUNNING)
+    assert store.next_queued() is None
+    store.close()
+
+
+def test_users_take_turns(store: Store) -> None:
+    names = [store.add(job(user=user)).job for user in ("ada", "ada", "ada", "bo")]
+    served = []
+    while (following := store.next_queued()) is not None:
+        store.move(following.job, State.RUNNING)
+        store.move(following.job, State.DONE)
+        served.append(names.index(following.job))
+    assert served == [0, 3, 1, 2]
+
+
 def test_unknown_job(store: Store) -> None:
     with pytest.raises(UnknownJob, match="There is no job 0123456789ab"):
         store.find("0123456789ab")
@@ -161,7 +282,7 @@ from dataclasses import replace
 from pathlib import Path
 sys.path[:0] = sys.argv[2:]
 from tests.server.test_store import job, matte
-from smite_server.store import _VERSION_1, Store
+from smite_server.store import Store
 store = Store(Path(sys.argv[1]), "writer")
 name = store.add(job()).job
 for frame in range(100_000):
@@ -204,7 +325,7 @@ def test_many_servers_may_make_the_file_at_once(tmp_path: Path) -> None:
 def test_a_store_of_version_1_is_brought_up(tmp_path: Path) -> None:
     path = tmp_path / "jobs.sqlite"
     old = sqlite3.connect(path)
-    old.executescript(_VERSION_1)
+    old.executescript(VERSION_1)
     old.execute("PRAGMA user_version = 1")
     old.execute(
         "INSERT INTO jobs VALUES ('0123456789ab', 7, 'doctor', 'n', '{}', '{}', 'k', 1, 'queued',"
@@ -215,6 +336,7 @@ def test_a_store_of_version_1_is_brought_up(tmp_path: Path) -> None:
     store = Store(path, "s")
     job = store.find("0123456789ab")
     assert (job.user, job.lane, job.rank, job.created) == ("", "normal", 7.0, 1.5)
+    assert job.private, "nobody knows: it is not taken over"
     assert store.next_queued() == job
     store.close()
 

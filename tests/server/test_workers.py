@@ -225,15 +225,6 @@ class TestPause:
         assert exr_bytes(tmp_path / "out") == expected
         assert len(log.read_text().split()) == 4, "no window was made twice"
 
-    def test_queued(self, pool: Pool, tmp_path: Path) -> None:
-        pool.submit("e11111111111", tmp_path / "1", delay=0.02)
-        pool.submit("e22222222222", tmp_path / "2")
-        pool.until(lambda: pool.state("e11111111111") is State.RUNNING)
-        assert pool.runner.pause(pool.store.find("e22222222222")).state is State.PAUSED
-        pool.run("e11111111111")
-        assert pool.state("e22222222222") is State.PAUSED
-        assert pool.runner.cancel(pool.store.find("e22222222222")).state is State.CANCELLED
-
     def test_one_without_windows_stops_at_once(self, stage: Path, pool: Pool) -> None:
         from smite_protocol.fields import to_map
         from smite_protocol.messages import LearnSpec
