@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import structlog
 import zmq
@@ -23,6 +22,7 @@ from .config import ServerConfig
 from .devices import worker_devices
 from .jobs import Job, Matte, State
 from .metrics import WorkerView
+from .slots import Running, Slot
 from .spool import Spool
 from .store import Store
 from .worker_messages import (
@@ -40,39 +40,6 @@ from .worker_messages import (
 from .worker_process import WorkerProcess, cores
 
 log = structlog.get_logger(__name__)
-
-
-@dataclass
-class Running:
-    """A job that a worker has.
-
-    Attributes:
-        sent: Whether the worker was up and got it.
-        progressed: Whether a window was finished since.
-        window: Frames of its windows; 0 while the worker has not told.
-        kill_at: When a cancelled one is ended by force; None when it is not cancelled.
-        stopping: The state it goes to at its next checkpoint; None when it was not asked to stop.
-    """
-
-    job: str
-    sent: bool = False
-    progressed: bool = False
-    window: int = 0
-    kill_at: float | None = None
-    stopping: State | None = None
-
-
-@dataclass
-class Slot:
-    """A worker and the job that it has."""
-
-    process: WorkerProcess
-    running: Running | None = None
-
-    @property
-    def free(self) -> bool:
-        """Whether it may get a job."""
-        return self.running is None and (self.process.running or self.process.may_start)
 
 
 class Runner:
@@ -143,17 +110,13 @@ class Runner:
         return self._store.change(job.job, stage="cancelling")
 
     def pause(self, job: Job) -> Job:
-        """Stop a job for a while, at its next checkpoint if it runs.
+        """Stop a running job at its next checkpoint, for a while.
 
-        Raises WrongState when it has ended, is paused, or is being cancelled.
+        Raises WrongState when it does not run here, or is being cancelled.
         """
         slot, running = self._find(job.job)
-        cancelled = running is not None and running.kill_at is not None
-        if job.state.final or job.state is State.PAUSED or cancelled:
-            state = "being cancelled" if cancelled else f"{job.state.value} already"
-            raise WrongState(f"Job {job.job} is {state}; there is nothing to pause.")
-        if slot is None or running is None:
-            return self._put_back(job.job, State.PAUSED, "paused")
+        if slot is None or running is None or running.kill_at is not None:
+            raise WrongState(f"Job {job.job} does not run, or not for long; it cannot be paused.")
         self._ask_to_stop(slot, running, State.PAUSED)
         return self._store.find(job.job)
 

@@ -17,7 +17,7 @@ from smite_server import devices, worker_process
 from smite_server.config import Timing
 from smite_server.jobs import State
 from tests.support import footage
-from tests.support.pool import Pool, running_pool
+from tests.support.pool import Pool, exr_bytes, running_pool
 from tests.support.shots import contents, write_model
 
 FRAMES = 12
@@ -50,18 +50,7 @@ def expected(pool: Pool, tmp_path_factory: pytest.TempPathFactory) -> dict[str, 
     out = tmp_path_factory.mktemp("whole")
     pool.submit("aaaaaaaaaaaa", out, **OVERLAPPING)
     pool.run("aaaaaaaaaaaa")
-    return pixels(out)
-
-
-def pixels(out: Path) -> dict[str, bytes]:
-    """Mattes by name, without the id of the job that their header has."""
-    found = {}
-    for path in sorted(out.rglob("*.exr")):
-        data = path.read_bytes()
-        start = data.index(b"smite/job\0")
-        found[path.name] = data[: start + 20] + data[start + 20 :].split(b"\0", 1)[1][12:]
-    assert found
-    return found
+    return exr_bytes(out)
 
 
 def test_kill_9_of_the_worker_at_random_moments(
@@ -79,7 +68,7 @@ def test_kill_9_of_the_worker_at_random_moments(
     found = pool.store.find(job)
     assert (found.state, found.error, found.window) == (State.DONE, "", 0)
     assert pool.frames(job) == NUMBERS
-    assert pixels(tmp_path) == expected
+    assert exr_bytes(tmp_path) == expected
     windows = (tmp_path / "log.txt").read_text().split()
     assert len(windows) <= 4 + 3, "a kill costs the window that was under way, no more"
     assert sorted(set(windows)) == ["1001-1004", "1004-1007", "1007-1010", "1010-1012"]
@@ -98,7 +87,7 @@ def test_kill_9_of_the_server(stage: Path, expected: dict[str, bytes], tmp_path:
             assert set(second.frames(job)) >= made
             second.run(job)
             assert second.frames(job) == NUMBERS
-            assert pixels(out) == expected
+            assert exr_bytes(out) == expected
         finally:
             second.close()
 
@@ -117,7 +106,7 @@ def test_a_second_fault_at_one_place_halves_the_windows_and_a_third_fails_that_j
     assert (failed.state, failed.error, failed.attempts) == (State.FAILED, "worker_died", 3)
     assert "stopped at mattes" in failed.message
     assert "3 times in a row: it was killed by SIGKILL" in failed.message
-    assert pool.frames("b33333333333") == NUMBERS[:1]
+    assert len(list((tmp_path / "2").rglob("*.exr"))) == 2, "the frame before it is there"
     pool.run("b44444444444")
     assert pool.state("b44444444444") is State.DONE
 
@@ -233,17 +222,8 @@ class TestPause:
         assert 0 < made < FRAMES
         pool.store.move(job, State.QUEUED)
         pool.run(job)
-        assert pixels(tmp_path / "out") == expected
+        assert exr_bytes(tmp_path / "out") == expected
         assert len(log.read_text().split()) == 4, "no window was made twice"
-
-    def test_queued(self, pool: Pool, tmp_path: Path) -> None:
-        pool.submit("e11111111111", tmp_path / "1", delay=0.02)
-        pool.submit("e22222222222", tmp_path / "2")
-        pool.until(lambda: pool.state("e11111111111") is State.RUNNING)
-        assert pool.runner.pause(pool.store.find("e22222222222")).state is State.PAUSED
-        pool.run("e11111111111")
-        assert pool.state("e22222222222") is State.PAUSED
-        assert pool.runner.cancel(pool.store.find("e22222222222")).state is State.CANCELLED
 
     def test_one_without_windows_stops_at_once(self, stage: Path, pool: Pool) -> None:
         from smite_protocol.fields import to_map

@@ -72,7 +72,7 @@ class Pool:
     def turn(self) -> None:
         self.runner.tick()
 
-    def until(self, condition: Callable[[], Any], seconds: float = 60.0) -> Any:
+    def until(self, condition: Callable[[], Any], seconds: float = 120.0) -> Any:
         """Turn the loop until ``condition`` is true; return what it returned."""
         end = time.monotonic() + seconds
         while time.monotonic() < end:
@@ -110,6 +110,18 @@ class Pool:
             if job.state is State.RUNNING:
                 found.store.move(job.job, State.QUEUED)
         return found
+
+
+def exr_bytes(out: Path) -> dict[str, bytes]:
+    """Mattes by name, without the id of the job, of 12 letters, that their header has."""
+    found = {}
+    for path in sorted(out.rglob("*.exr")):
+        before, after = path.read_bytes().split(b"smite/job\0string\0", 1)
+        size = int.from_bytes(after[:4], "little")
+        assert size == 12
+        found[path.name] = before + after[4 + size :]
+    assert found
+    return found
 
 
 def _command_line(process: psutil.Process) -> list[str]:
