@@ -271,11 +271,15 @@ class InternalError(SmiteError):
 
 
 def error_classes() -> Iterator[Type[SmiteError]]:
-    """Yield every error class below `SmiteError`, parents before children."""
+    """Yield every error class below `SmiteError` that has a code, parents before children.
+
+    A program may have kinds of its own that go by the code of their parent.
+    """
     pending = list(SmiteError.__subclasses__())
     while pending:
         found = pending.pop(0)
-        yield found
+        if "code" in vars(found):
+            yield found
         pending.extend(found.__subclasses__())
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -11,7 +12,7 @@ from typing import Any, Literal
 import platformdirs
 
 from smite_protocol.endpoints import DEFAULT_ENDPOINT, check_endpoint, leaves_this_machine
-from smite_protocol.errors import BadInput, BadPath, SmiteError
+from smite_protocol.errors import BadInput, BadPath, EndpointRefused, SmiteError
 
 from .backbones import resolve_backbone
 from .config_fields import NOT_SETTABLE, SECRET, build, plain, raise_all
@@ -253,8 +254,9 @@ class ServerConfig:
     def _keys_or_default(self) -> Path | None:
         """Return the key file: the one given; for other machines, the one of `smite keys`."""
         usual = server_key_file(keys_folder(self.home))
-        if self.keys is None and leaves_this_machine(self.endpoint) and usual.exists():
-            return usual
+        with suppress(EndpointRefused):  # told by the endpoint's own check
+            if self.keys is None and leaves_this_machine(self.endpoint) and usual.exists():
+                return usual
         return self.keys
 
     @property

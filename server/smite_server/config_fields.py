@@ -179,6 +179,8 @@ def read_text(text: str, kind: Any) -> Any:
     if origin is tuple and inside[0] in (Path, str) and inside[-1] is Ellipsis:
         mark = os.pathsep if inside[0] is Path else ","
         return tuple(convert(part.strip(), inside[0]) for part in text.split(mark) if part.strip())
+    if origin is tuple and not text.strip():
+        return ()
     if kind is bool and text.strip().lower() in (*TRUE, *FALSE):
         return text.strip().lower() in TRUE
     if kind in (int, float):
