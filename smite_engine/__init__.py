@@ -15,7 +15,7 @@ from smite_engine.part_model import PartModel
 from smite_engine.part_set import Part, PartSet
 from smite_engine.references import Reference
 from smite_engine.segment import GuidanceProgress, segment
-from smite_engine.segment_settings import SegmentSettings
+from smite_engine.segment_settings import SegmentSettings, plan
 from smite_engine.shot_state import ShotState
 
 __version__ = "0.1.0"
@@ -39,5 +39,6 @@ __all__ = [
     "learn",
     "load_backbone",
     "mattes_at",
+    "plan",
     "segment",
 ]

@@ -59,7 +59,8 @@ def segment(
         frames: In the shot's order; all of one size. Read one window and one frame ahead.
         settings: See :class:`SegmentSettings`.
         resume: What ``finished`` was given after the last window of an earlier run with the same
-            arguments; ``frames`` then begins after the frame ``resume.after``.
+            arguments; ``frames`` then begins after the frame ``resume.after``. Only the
+            ``window`` may be smaller than it was.
         finished: Called when all final frames of a window have been taken, with all that the next
             window needs. Not called after the last one.
         progress: Called after each update of the latents.
@@ -87,6 +88,8 @@ def segment(
     shot = _Shot(
         settings, decided, passes, progress, trackers=_Trackers(settings, decided, backbone)
     )
+    if resume is not None:
+        resume = resume.shortened(decided.quality.window - 1)
     shot.state = resume
     stream = iter(frames)
     held = [next(stream) for _ in resume.held] if resume else []

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
-from dataclasses import astuple, dataclass
+from collections.abc import Mapping
+from dataclasses import astuple, dataclass, replace
 from pathlib import Path
 
+import numpy as np
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
@@ -48,9 +50,33 @@ class ShotState:
     probabilities: torch.Tensor
     regions: tuple[Region, ...]
 
-    def save(self, path: Path) -> None:
-        """Writes a safetensors file; another name first, so that what is there is whole."""
-        tensors = {"probabilities": self.probabilities.cpu().contiguous()}
+    def shortened(self, most: int) -> ShotState:
+        """With at most the first ``most`` held frames, for windows that take no more.
+
+        The frames that are let go are segmented anew, like those that come after them.
+        """
+        return replace(
+            self,
+            held=self.held[:most],
+            probabilities=self.probabilities[:most],
+            regions=tuple(Region(each.boxes[:most], each.maps[:most]) for each in self.regions),
+        )
+
+    def save(
+        self,
+        path: Path,
+        also: Mapping[str, np.ndarray] | None = None,
+        notes: Mapping[str, str] | None = None,
+    ) -> None:
+        """Writes a safetensors file; another name first, so that what is there is whole.
+
+        Args:
+            path: The file.
+            also: Arrays of the caller's to keep with the state, under names of their own.
+            notes: Likewise texts, in the file's metadata.
+        """
+        tensors = {name: torch.from_numpy(array) for name, array in (also or {}).items()}
+        tensors["probabilities"] = self.probabilities.cpu().contiguous()
         for index, region in enumerate(self.regions):
             tensors[f"region.{index}"] = region.maps.cpu().contiguous()
         about = {
@@ -61,7 +87,7 @@ class ShotState:
             "regions": [[astuple(box) for box in region.boxes] for region in self.regions],
         }
         partial = path.with_name(path.name + ".part")
-        save_file(tensors, partial, metadata={"state": json.dumps(about)})
+        save_file(tensors, partial, metadata={**(notes or {}), "state": json.dumps(about)})
         partial.replace(path)
 
     @classmethod

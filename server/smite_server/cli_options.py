@@ -35,7 +35,11 @@ Backbone = Annotated[
 ]
 Device = Annotated[
     str,
-    typer.Option("--device", help="'auto', 'cpu', 'cuda', 'mps'; for the private server."),
+    typer.Option(
+        "--device",
+        help="'auto', 'cpu', 'cuda', 'mps', or several with commas, a worker each: cuda:0,cuda:1;"
+        " for the private server.",
+    ),
 ]
 Seed = Annotated[int, typer.Option("--seed", min=0, max=2**32 - 1, help="Seed of the noise.")]
 Settings = Annotated[

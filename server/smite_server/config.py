@@ -13,6 +13,7 @@ from smite_protocol.endpoints import DEFAULT_ENDPOINT, check_endpoint
 from smite_protocol.errors import BadInput, BadPath
 
 from .backbones import resolve_backbone
+from .devices import check_devices
 
 MEBIBYTE = 1024 * 1024
 HOME_VARIABLE = "SMITE_HOME"
@@ -72,7 +73,9 @@ class Timing:
     """Intervals and timeouts in seconds.
 
     ``cancel_grace`` is how long a worker may take to stop a job before it is ended by force;
-    ``private_linger`` how long a private server without jobs waits for
+    ``worker_silence`` how long it may give no sign of life before it is taken for stuck;
+    ``drain_seconds`` how long running jobs may take to their next checkpoint when a shared server
+    is asked to end; ``private_linger`` how long a private server without jobs waits for
     another client, ``first_client`` how long for the first. ``upload_patience`` is how long a job
     waits for a client that was lost before it had sent all files, ``orphan_patience`` how long
     for a server that can run it, ``orphan_look`` how often jobs of dead servers are looked for.
@@ -84,6 +87,8 @@ class Timing:
     private_linger: float = 1.0
     first_client: float = 20.0
     worker_start: float = 120.0
+    worker_silence: float = 60.0
+    drain_seconds: float = 60.0
     keep_spool_days: float = 7.0
     keep_jobs_days: float = 90.0
     retention_every: float = 300.0
@@ -103,10 +108,12 @@ class ServerConfig:
 
     ``roots`` are the folders whose files jobs may name; none: jobs may name no paths. A private
     server's may be single files, or folders that are yet to be made.
-    ``threads`` is the number of CPU threads of the worker; 0: all cores. ``engine`` is the
-    worker's engine module. ``backbone`` is "embedded", the name or id of a fetched one, or a
-    folder. ``admins`` are the users who may change everybody's jobs. Raises
-    EndpointRefused, BadPath, BadInput, BadBackbone.
+    ``device`` is "auto", a name like "cuda:0", or several with commas: one worker each.
+    ``threads`` is the number of CPU threads of a worker; 0: all cores. ``engine`` is the
+    workers' engine module. ``max_attempts`` is how often a job may be begun without finishing a
+    window; ``cache_megabytes`` how much of part models a worker keeps between jobs.
+    ``backbone`` is "embedded", the name or id of a fetched one, or a folder. ``admins`` are the
+    users who may change everybody's jobs. Raises EndpointRefused, BadPath, BadInput, BadBackbone.
     """
 
     endpoint: str = DEFAULT_ENDPOINT
@@ -120,6 +127,8 @@ class ServerConfig:
     token: str = ""
     engine: str = "smite_engine"
     admins: tuple[str, ...] = ()
+    max_attempts: int = 3
+    cache_megabytes: int = 1024
     limits: Limits = field(default_factory=Limits)
     timing: Timing = field(default_factory=Timing)
 
@@ -131,8 +140,13 @@ class ServerConfig:
         object.__setattr__(self, "roots", self._checked_roots())
         if self.threads < 0:
             raise BadInput(f"threads is {self.threads}; it must be 0 (all cores) or more.")
-        if not self.backbone or not self.device:
-            raise BadInput("backbone and device must not be empty; try 'embedded' and 'auto'.")
+        if self.max_attempts < 1:
+            raise BadInput(f"max_attempts is {self.max_attempts}; it must be at least 1.")
+        if self.cache_megabytes < 0:
+            raise BadInput(f"cache_megabytes is {self.cache_megabytes}; it must be 0 or more.")
+        if not self.backbone:
+            raise BadInput("backbone must not be empty; try 'embedded'.")
+        check_devices(self.device)
         _ = self.backbone_source  # a backbone that is not here is told at once
 
     def _checked_roots(self) -> tuple[Path, ...]:

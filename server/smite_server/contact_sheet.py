@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import colorsys
 import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -87,6 +88,32 @@ class ContactSheet:
         if len(self._thumbs) > _KEPT:
             self._thumbs = self._thumbs[::2]
             self._stride *= 2
+
+    def state(self) -> tuple[dict[str, int | list[int]], dict[str, Bytes]]:
+        """What `restore` needs to go on from here: plain numbers, and arrays by name."""
+        about: dict[str, int | list[int]] = {
+            "seen": self._seen,
+            "stride": self._stride,
+            "numbers": [thumb.number for thumb in self._thumbs],
+        }
+        if not self._thumbs:
+            return about, {}
+        return about, {
+            "rgb": np.stack([thumb.rgb for thumb in self._thumbs]),
+            "mattes": np.stack([thumb.mattes for thumb in self._thumbs]),
+        }
+
+    def restore(self, about: Mapping[str, Any], arrays: Mapping[str, Bytes]) -> None:
+        """Goes on from what `state` returned. Raises KeyError or ValueError for anything else."""
+        numbers = [int(number) for number in about["numbers"]]
+        thumbs: list[_Thumb] = []
+        if numbers:
+            found = zip(numbers, arrays["rgb"], arrays["mattes"], strict=True)
+            thumbs = [_Thumb(number, rgb, mattes) for number, rgb, mattes in found]
+            if arrays["mattes"].shape[1] != len(self.parts):
+                raise ValueError("the sheet has other parts")
+        self._seen, self._stride = int(about["seen"]), max(1, int(about["stride"]))
+        self._thumbs = thumbs
 
     def save(self, path: str | Path) -> None:
         """Writes the sheet as PNG, whole or not at all. Raises MatteError."""

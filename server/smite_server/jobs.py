@@ -70,7 +70,7 @@ class Job:
     Attributes:
         lane: Which queue it waits in, one of `LANES`; an earlier lane runs first.
         rank: Its place among jobs of one lane and priority; the store begins with its number.
-        attempts: How often a worker has begun it.
+        attempts: How often a worker has begun it since its last finished window or orderly stop.
         window: Most frames of a window, after one that did not fit in memory; 0: as its settings.
         checkpoint: File of the last finished window, below the job's spool folder; empty: none.
         device: Of the worker that has it.

@@ -7,7 +7,7 @@ import errno
 import io
 import os
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -15,11 +15,12 @@ from typing import Any
 import numpy as np
 import OpenEXR
 
+from smite_server.durable import make_synced_folder, sync_folders, write_synced
 from smite_server.geometry import Floats, Geometry, Window
 from smite_server.naming import DEFAULT_TEMPLATE, check_template, expand_template, sequence_pattern
 from smite_server.pixel_errors import MatteError
 
-__all__ = ["MatteWriter", "encode_matte", "write_whole"]
+__all__ = ["MatteWriter", "encode_matte", "is_foreign", "write_whole"]
 
 _STALE_SECONDS = 3600.0
 
@@ -95,8 +96,10 @@ class MatteWriter:
             path = self.path(part, number)
             self._prepare(path.parent)
             metadata = {**self._metadata, "part": part, "frame": number}
-            write_whole(path, encode_matte(matte, geometry, metadata))
+            _replace(path, encode_matte(matte, geometry, metadata))
             files[part] = path
+        with _told(self.out):
+            sync_folders(path.parent for path in files.values())
         return files
 
     def _prepare(self, folder: Path) -> None:
@@ -104,7 +107,7 @@ class MatteWriter:
         if folder in self._swept:
             return
         try:
-            folder.mkdir(parents=True, exist_ok=True)
+            make_synced_folder(folder)
             for leftover in folder.glob(".*.smite-tmp*"):
                 if time.time() - leftover.lstat().st_mtime > _STALE_SECONDS:
                     leftover.unlink(missing_ok=True)
@@ -113,6 +116,17 @@ class MatteWriter:
                 f"the output folder cannot be made ({error.strerror})", folder
             ) from None
         self._swept.add(folder)
+
+
+def is_foreign(path: Path, job: str) -> bool:
+    """Whether there is a file that another job has written, or nobody knows who."""
+    if not path.exists():
+        return False
+    try:
+        with OpenEXR.File(str(path), header_only=True) as file:
+            return bool(file.header().get("smite/job") != job)
+    except (OSError, RuntimeError, ValueError):
+        return True
 
 
 def encode_matte(matte: Floats, geometry: Geometry, metadata: Mapping[str, object]) -> bytes:
@@ -141,25 +155,47 @@ def encode_matte(matte: Floats, geometry: Geometry, metadata: Mapping[str, objec
 def write_whole(path: Path, data: bytes) -> None:
     """Writes a file in one step: a reader sees the old one, the new one, or none.
 
-    The bytes go to a temporary name in the same folder, which is then renamed.
+    The bytes go to a temporary name in the same folder, which is then renamed. Both are on the
+    disk when this returns, so that a power cut finds the old file or the new one.
 
     Raises:
-        MatteError: a full disk, no right to write; nothing stays behind.
+        MatteError: a full disk, no right to write, a file larger than allowed; nothing stays
+            behind.
     """
+    _replace(path, data)
+    with _told(path):
+        sync_folders([path.parent])
+
+
+def _replace(path: Path, data: bytes) -> None:
+    """`write_whole`, but for the folder, which is synced once for all files of a frame."""
     temporary = path.with_name(f".{path.name}.smite-tmp{os.getpid()}")
     try:
-        with temporary.open("wb") as file:
-            file.write(data)
-        temporary.replace(path)
+        with _told(path):
+            write_synced(temporary, data)
+            temporary.replace(path)
+    finally:
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def _told(path: Path) -> Iterator[None]:
+    """Tells what goes wrong with writing `path` as a MatteError."""
+    try:
+        yield
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise MatteError(
                 "the disk is full", path, "make room and run again; finished frames are kept"
             ) from None
+        if error.errno == errno.EFBIG:
+            raise MatteError(
+                "the file is larger than this process may write",
+                path,
+                "raise the limit (ulimit -f) and run again; finished frames are kept",
+            ) from None
         raise MatteError(f"the file cannot be written ({error.strerror})", path) from None
-    finally:
-        with contextlib.suppress(OSError):
-            temporary.unlink(missing_ok=True)
 
 
 def _box(window: Window) -> tuple[Any, Any]:

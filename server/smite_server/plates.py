@@ -92,7 +92,13 @@ class Plate(ABC):
         """Whether iteration goes on without a frame that could not be read."""
 
     def __iter__(self) -> Iterator[PlateFrame]:
+        return self.frames_after(None)
+
+    def frames_after(self, last: int | None) -> Iterator[PlateFrame]:
+        """The frames whose number is above `last`, None for all; the others are not read."""
         for number in self.numbers:
+            if last is not None and number <= last:
+                continue
             try:
                 frame = self.read(number)
             except PlateError:

@@ -1,4 +1,4 @@
-"""The server's loop: requests in, replies and events out, the worker in between.
+"""The server's loop: requests in, replies and events out, the workers in between.
 
 One thread, one poll; nothing here waits for anything else, so heartbeats are always answered.
 """
@@ -41,7 +41,6 @@ from .sessions import Sessions
 from .spool import Spool
 from .store import Store
 from .watchers import Watchers
-from .worker_process import WorkerProcess
 
 log = structlog.get_logger(__name__)
 
@@ -64,20 +63,19 @@ class Router:
             max_running_per_user=config.limits.max_running_per_user,
         )
         self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
-        try:
-            self._socket = self._bind()
-            self._worker = WorkerProcess(config, self._context)
-        except BaseException:
-            self._context.destroy(linger=0)
-            self._store.close()
-            raise
         spool = Spool(config.spool_folder, config.limits)
         self._sessions = Sessions(config.limits.max_clients)
         places = Places(self._store.places)
         self._watchers = Watchers(
             self._store, self._send, places.ahead, config.limits.matte_credit_bytes
         )
-        self._runner = Runner(config, self._store, spool, self._worker, self._watchers.changed)
+        try:
+            self._socket = self._bind()
+            self._runner = Runner(config, self._store, spool, self._context, self._watchers.changed)
+        except BaseException:
+            self._context.destroy(linger=0)
+            self._store.close()
+            raise
         self._orphans = Orphans(config, self._store, spool)
         self._handlers = Handlers(
             Parts(
@@ -118,15 +116,19 @@ class Router:
             ) from problem
         return bound
 
-    def run(self, stopping: Callable[[], bool]) -> None:
-        """Serve. Jobs that are not finished at the end fail with that reason."""
+    def run(self, stopping: Callable[[], int]) -> None:
+        """Serve until ``stopping``, how often the server was asked to end, lets it.
+
+        A shared server's unfinished jobs then wait for the next one, a private one's fail.
+        """
         poller = zmq.Poller()
         poller.register(self._socket, zmq.POLLIN)
-        poller.register(self._worker.socket, zmq.POLLIN)
+        for worker in self._runner.sockets:
+            poller.register(worker, zmq.POLLIN)
         self._orphans.look()
         self._retention.start()
         try:
-            while not stopping() and not self._done():
+            while not self._runner.drained(stopping()) and not self._done():
                 poller.poll(POLL_MILLISECONDS)
                 self._take_requests()
                 self._runner.tick()
@@ -136,8 +138,7 @@ class Router:
 
     def _close(self) -> None:
         self._retention.stop()
-        self._runner.stop()
-        self._worker.close()
+        self._runner.close()
         self._socket.close()
         self._context.term()
         self._store.close()

@@ -1,4 +1,4 @@
-"""The queue: one job at a time on one worker, first come, first served."""
+"""The workers' work: queued jobs go to free workers, and what they say goes into the store."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ import time
 from collections.abc import Callable
 
 import structlog
+import zmq
 
 from smite_protocol.errors import (
-    InternalError,
     JobCancelled,
+    OutOfMemory,
     ServerStopped,
     SmiteError,
     WorkerDied,
@@ -18,24 +19,30 @@ from smite_protocol.errors import (
 from smite_protocol.messages import Message
 
 from .config import ServerConfig
+from .devices import worker_devices
 from .jobs import Job, Matte, State
+from .slots import Running, Slot
 from .spool import Spool
 from .store import Store
 from .worker_messages import (
     WorkerCancel,
+    WorkerCheckpoint,
     WorkerDone,
     WorkerFailed,
     WorkerMattes,
+    WorkerPause,
+    WorkerPaused,
     WorkerProgress,
     WorkerRun,
+    WorkerWindow,
 )
-from .worker_process import WorkerProcess
+from .worker_process import WorkerProcess, cores
 
 log = structlog.get_logger(__name__)
 
 
 class Runner:
-    """Brings queued jobs to the worker, and what it says into the store.
+    """The workers of a server, one for each device, and the jobs that they have.
 
     ``changed`` is called with a job's id whenever its row or its mattes have changed.
     """
@@ -45,104 +52,187 @@ class Runner:
         config: ServerConfig,
         store: Store,
         spool: Spool,
-        worker: WorkerProcess,
+        context: zmq.Context[zmq.Socket[bytes]],
         changed: Callable[[str], None],
     ) -> None:
         self._config = config
         self._store = store
         self._spool = spool
-        self._worker = worker
         self._changed = changed
-        self._current: str | None = None
-        self._sent = False
-        self._heard = False
-        self._retried = False
-        self._kill_at: float | None = None
+        devices = worker_devices(config.device)
+        share = max(1, cores() // len(devices))
+        self._slots = [
+            Slot(WorkerProcess(config, context, device=device, number=number, threads=share))
+            for number, device in enumerate(devices)
+        ]
+        self._drain_until: float | None = None
+
+    @property
+    def sockets(self) -> list[zmq.Socket[bytes]]:
+        """What to poll: `tick` is due when one of them has something to say."""
+        return [slot.process.socket for slot in self._slots]
 
     @property
     def busy(self) -> bool:
         """Whether a job runs."""
-        return self._current is not None
+        return any(slot.running is not None for slot in self._slots)
 
     def tick(self) -> None:
-        """Look after worker and queue; call it often."""
-        while (message := self._worker.receive()) is not None:
-            self._take(message)
-        self._watch_worker()
-        if self._kill_at is not None and time.monotonic() >= self._kill_at:
-            self._finish_cancel()
-        if self._current is None:
-            self._next_job()
-        self._hand_over()
+        """Look after workers and queue; call it often."""
+        for slot in self._slots:
+            self._look_after(slot)
+        if self._drain_until is None:
+            self._hand_out()
+        for slot in self._slots:
+            self._hand_over(slot)
 
     def cancel(self, job: Job) -> Job:
         """Stop a job. Raises WrongState when it has ended."""
         if job.state.final:
             raise WrongState(f"Job {job.job} is {job.state.value} already; there is nothing to do.")
-        if job.job != self._current:
+        slot, running = self._find(job.job)
+        if slot is None or running is None:
             return self._end(job.job, State.CANCELLED, JobCancelled("Cancelled before it started."))
-        if not self._sent:
-            self._current = None
+        if not running.sent:
+            slot.running = None
             return self._end(job.job, State.CANCELLED, JobCancelled("Cancelled as it started."))
-        if self._kill_at is None:
-            self._worker.send(WorkerCancel(job=job.job))
-            self._kill_at = time.monotonic() + self._config.timing.cancel_grace
+        if running.kill_at is None:
+            slot.process.send(WorkerCancel(job=job.job))
+            running.kill_at = time.monotonic() + self._config.timing.cancel_grace
         return self._store.change(job.job, stage="cancelling")
 
     def pause(self, job: Job) -> Job:
-        """Stop a running job for a while. Raises WrongState when it cannot be."""
-        raise WrongState(f"Job {job.job} runs; this server can only pause jobs that wait.")
+        """Stop a running job at its next checkpoint, for a while.
+
+        Raises WrongState when it does not run here, or is being cancelled.
+        """
+        slot, running = self._find(job.job)
+        if slot is None or running is None or running.kill_at is not None:
+            raise WrongState(f"Job {job.job} does not run, or not for long; it cannot be paused.")
+        self._ask_to_stop(slot, running, State.PAUSED)
+        return self._store.find(job.job)
 
     def fail(self, job: str, problem: SmiteError) -> Job:
         """Fail a job that does not run."""
         return self._end(job, State.FAILED, problem)
 
+    def drained(self, signals: int) -> bool:
+        """Return whether the server may end, after it was asked to so many times.
+
+        The first time a shared server's running jobs are asked to stop at their next checkpoint,
+        and may take `Timing.drain_seconds`; the second time it ends at once.
+        """
+        if not signals or self._config.private or signals > 1:
+            return bool(signals)
+        now = time.monotonic()
+        if self._drain_until is None:
+            self._drain_until = now + self._config.timing.drain_seconds
+            log.info("no new jobs are begun; running ones stop at their next checkpoint")
+            for slot in self._slots:
+                if slot.running is not None and slot.running.kill_at is None:
+                    self._ask_to_stop(slot, slot.running, State.QUEUED)
+        return not self.busy or now >= self._drain_until
+
     def stop(self) -> None:
-        """Stop the worker; what is not finished fails with that reason."""
-        self._worker.stop()
-        self._current = None
-        for job in self._store.open_jobs():
+        """Stop the workers. Jobs of a shared server wait for the next, a private one's fail."""
+        for slot in self._slots:
+            running, slot.running = slot.running, None
+            if running is None or self._config.private:
+                slot.process.stop()
+            else:
+                slot.process.kill()
+            if running is not None and running.kill_at is not None:
+                self._end(running.job, State.CANCELLED, JobCancelled("Cancelled."))
+            elif running is not None and not self._config.private:
+                self._stopped(running)
+        for job in self._store.open_jobs() if self._config.private else ():
             how = "while the job was running" if job.state is State.RUNNING else "before its turn"
             self.fail(
                 job.job, ServerStopped(f"The server was stopped {how}; submit the job again.")
             )
 
-    def _next_job(self) -> None:
-        job = self._store.next_queued()
-        if job is None:
-            return
-        if not self._worker.running:
-            self._worker.start()
-        self._current, self._sent, self._kill_at = job.job, False, None
-        self._heard = self._retried = False
-        self._store.move(job.job, State.RUNNING, stage="starting")
-        self._changed(job.job)
+    def close(self) -> None:
+        """Stop the workers and close their sockets."""
+        self.stop()
+        for slot in self._slots:
+            slot.process.close()
 
-    def _hand_over(self) -> None:
-        if self._current is None or self._sent or not self._worker.ready:
+    def _find(self, job: str) -> tuple[Slot | None, Running | None]:
+        """Return the worker that has a job, and what is known of it."""
+        for slot in self._slots:
+            if slot.running is not None and slot.running.job == job:
+                return slot, slot.running
+        return None, None
+
+    def _hand_out(self) -> None:
+        """Give the free workers, those that run first, the next jobs."""
+        for slot in sorted(self._slots, key=lambda slot: not slot.process.running):
+            if not slot.free:
+                continue
+            job = self._store.next_queued()
+            if job is None:
+                return
+            if not slot.process.running:
+                slot.process.start()
+            slot.running = Running(job.job)
+            self._store.move(
+                job.job,
+                State.RUNNING,
+                stage="starting",
+                attempts=job.attempts + 1,
+                device=slot.process.device,
+            )
+            self._changed(job.job)
+
+    def _hand_over(self, slot: Slot) -> None:
+        """Send a worker that has come up its job."""
+        running = slot.running
+        if running is None or running.sent or not slot.process.ready:
             return
-        job = self._store.find(self._current)
+        job = self._store.find(running.job)
         resolved = {name: value for name, value in job.resolved.items() if name != "inputs"}
         try:
-            self._worker.send(
-                WorkerRun(job=job.job, kind=job.kind, spec=job.spec, resolved=resolved)
+            slot.process.send(
+                WorkerRun(
+                    job=job.job,
+                    kind=job.kind,
+                    spec=job.spec,
+                    resolved=resolved,
+                    checkpoint=job.checkpoint,
+                    window=job.window,
+                )
             )
         except SmiteError as problem:
-            self._current = None
+            slot.running = None
             self.fail(job.job, problem)
             return
-        self._sent = True
-        log.info("job started", job=job.job, kind=job.kind, name=job.name)
+        running.sent = True
+        log.info("job started", job=job.job, kind=job.kind, name=job.name, attempt=job.attempts)
 
-    def _take(self, message: Message) -> None:
-        """Bring a message of the worker into the store."""
-        job = getattr(message, "job", None)
-        if job is None or job != self._current:
+    def _look_after(self, slot: Slot) -> None:
+        """Take what a worker says, its last words too; then see whether it lives."""
+        reason = slot.process.end_reason()
+        while (message := slot.process.receive()) is not None:
+            self._take(slot, message)
+        if reason is not None:
+            self._worker_ended(slot, reason)
+        running = slot.running
+        if running is not None and running.kill_at is not None:
+            if time.monotonic() < running.kill_at:
+                return
+            slot.running = None
+            slot.process.kill()  # its files are whole
+            problem = JobCancelled("Cancelled; the worker was ended by force.")
+            self._end(running.job, State.CANCELLED, problem)
+
+    def _take(self, slot: Slot, message: Message) -> None:
+        """Bring a message of a worker into the store."""
+        job, running = getattr(message, "job", None), slot.running
+        if job is None or running is None or job != running.job:
             log.warning("the worker spoke of a job that it does not have", type=message.type)
             return
-        self._heard = True
         if isinstance(message, WorkerProgress):
-            if self._kill_at is None:
+            if running.kill_at is None:
                 self._store.change(
                     job,
                     stage=message.stage,
@@ -157,17 +247,73 @@ class Runner:
                     for file in message.mattes
                 ]
             )
-        elif isinstance(message, WorkerDone):
-            self._current = None
+        elif isinstance(message, WorkerWindow):
+            if message.window < running.window:
+                self._store.change(job, window=message.window)
+            running.window = message.window
+        elif isinstance(message, WorkerCheckpoint):
+            self._commit(running, message.file)
+        else:
+            slot.running = None
+            self._take_last(running, message)
+        self._changed(job)
+
+    def _take_last(self, running: Running, message: Message) -> None:
+        """Bring into the store how a job has ended."""
+        job = running.job
+        if isinstance(message, WorkerDone):
             self._end(job, State.DONE, None, result=message.result)
+        elif isinstance(message, WorkerPaused) and running.kill_at is None:
+            self._stopped(running)
+        elif isinstance(message, WorkerPaused):
+            self._end(job, State.CANCELLED, JobCancelled("Cancelled."))
         elif isinstance(message, WorkerFailed):
-            self._current = None
-            cancelled = message.code == JobCancelled.code
-            state = State.CANCELLED if cancelled else State.FAILED
             problem = SmiteError(message.message)
             problem.code = message.code
-            self._end(job, state, problem)
+            if message.code == OutOfMemory.code and running.window > 1:
+                self._try_again(running, problem, short_of_memory=True)
+                return
+            cancelled = message.code == JobCancelled.code
+            self._end(job, State.CANCELLED if cancelled else State.FAILED, problem)
+
+    def _commit(self, running: Running, file: str) -> None:
+        """Note that a job goes on from ``file``, and remove the states from before the last one.
+
+        The last one stays until the next commit: a power cut may take this one back.
+        """
+        last = self._store.find(running.job).checkpoint
+        self._store.change(running.job, checkpoint=file, attempts=1)
+        running.progressed = True
+        for path in self._spool.folder_of(running.job, "state").glob("[!.]*"):
+            if path.name not in (last, file):
+                path.unlink(missing_ok=True)
+
+    def _ask_to_stop(self, slot: Slot, running: Running, state: State) -> None:
+        """Ask for a stop at the next checkpoint, to go on later; the first who asks decides."""
+        if running.stopping is not None:
+            return
+        running.stopping = state
+        if not running.sent:
+            slot.running = None
+            self._stopped(running)
+            return
+        slot.process.send(WorkerPause(job=running.job))
+        self._store.change(running.job, stage="pausing")
+        self._changed(running.job)
+
+    def _stopped(self, running: Running) -> None:
+        """A job has stopped because it was asked to: no fault, so no try is lost."""
+        if running.stopping is State.PAUSED:
+            self._put_back(running.job, State.PAUSED, "paused", attempts=0)
+        else:
+            self._put_back(running.job, State.QUEUED, "waiting for the next server", attempts=0)
+
+    def _put_back(self, job: str, state: State, stage: str, **changes: object) -> Job:
+        """Bring a job that is to go on later into ``state``; its files and checkpoint stay."""
+        found = self._store.move(job, state, stage=stage, seconds_left=None, **changes)
+        log.info("job waits", job=job, state=state.value, stage=stage)
         self._changed(job)
+        return found
 
     def _end(self, job: str, state: State, problem: SmiteError | None, **changes: object) -> Job:
         """Bring a job into a final state, drop its uploads, tell everybody."""
@@ -177,44 +323,46 @@ class Runner:
         ended = self._store.move(job, state, seconds_left=None, ready=True, **changes)
         self._spool.close(ended)
         log.info("job ended", job=job, state=state.value, message=ended.message)
-        if job == self._current:
-            self._current = None
-        if self._current is None:
-            self._kill_at = None
         self._changed(job)
         return ended
 
-    def _watch_worker(self) -> None:
-        reason = self._worker.exit_reason()
-        if reason is None and self._worker.late:
-            self._worker.kill()
-            reason = f"it was not up after {self._config.timing.worker_start:g} s"
-        if reason is None:
+    def _worker_ended(self, slot: Slot, reason: str) -> None:
+        """Another worker is started for the next job; this one's is tried again, or fails."""
+        log.error("worker ended", device=slot.process.device, reason=reason)
+        short_of_memory = slot.process.short_of_memory
+        slot.process.forget()
+        running, slot.running = slot.running, None
+        if running is None:
             return
-        log.error("worker ended", reason=reason)
-        if self._current is None:
+        if running.kill_at is not None:
+            self._end(running.job, State.CANCELLED, JobCancelled("Cancelled."))
             return
-        if self._kill_at is None and not self._heard and not self._retried:
-            # It was gone before it began, for instance killed between two jobs: try another.
-            self._retried, self._sent = True, False
-            self._worker.start()
+        if running.stopping is not None:
+            self._stopped(running)
             return
-        job = self._store.find(self._current)
-        self._current = None
-        if self._kill_at is not None:
-            self._end(job.job, State.CANCELLED, JobCancelled("Cancelled."))
-            return
+        job = self._store.find(running.job)
         where = f" at {job.stage} {job.done} of {job.total}" if job.total else ""
-        problem = WorkerDied(
-            f"The worker process of job {job.job} stopped{where}: {reason}. The server is well and"
-            f" starts another for the next job; {self._worker.log_file} has the details."
+        kind = OutOfMemory if short_of_memory else WorkerDied
+        times = f", {job.attempts} times in a row" if job.attempts > 1 else ""
+        problem = kind(
+            f"The worker process of job {job.job} stopped{where}{times}: {reason}. The server is"
+            f" well and starts another for the next job; {slot.process.log_file} has the details."
         )
-        self._end(job.job, State.FAILED, problem)
+        self._try_again(running, problem, short_of_memory=short_of_memory)
 
-    def _finish_cancel(self) -> None:
-        """End a job by force that did not stop when asked; its files are whole."""
-        if self._current is None:
-            raise InternalError("A cancelled job is gone.")
-        job, self._current = self._current, None
-        self._worker.kill()
-        self._end(job, State.CANCELLED, JobCancelled("Cancelled; the worker was ended by force."))
+    def _try_again(self, running: Running, problem: SmiteError, *, short_of_memory: bool) -> None:
+        """Queue a job anew from its checkpoint, unless it was begun too often at one place.
+
+        Its windows are halved where memory ran out, or where it stopped at one place before. A
+        single fault is no sign of windows too large: the same ones give the same mattes.
+        """
+        job = self._store.find(running.job)
+        if job.attempts >= self._config.max_attempts:
+            self._end(job.job, State.FAILED, problem)
+            return
+        changes: dict[str, object] = {}
+        window = running.window or job.window
+        if window > 1 and (short_of_memory or job.attempts > 1):
+            changes["window"] = window // 2
+        log.warning("job is tried again", job=job.job, attempt=job.attempts, **changes)
+        self._put_back(job.job, State.QUEUED, "waiting for another try", **changes)

@@ -21,6 +21,8 @@ log = structlog.get_logger(__name__)
 def serve(config: ServerConfig, on_ready: Callable[[LiveServer], None] | None = None) -> int:
     """Serve until SIGINT or SIGTERM, or until a private server is done; return the exit status.
 
+    A shared server lets running jobs come to their next checkpoint first; a second signal ends it
+    at once. Either way the next server goes on with them.
     ``on_ready`` is called once the server answers. Raises the `BadInput` kinds when it cannot be
     started. Call it in the main thread.
     """
@@ -49,7 +51,7 @@ def serve(config: ServerConfig, on_ready: Callable[[LiveServer], None] | None = 
             log.info("server is up", endpoint=live.endpoint, server=server)
             if on_ready is not None:
                 on_ready(live)
-            router.run(lambda: bool(stopped))
+            router.run(lambda: len(stopped))
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

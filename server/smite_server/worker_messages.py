@@ -35,14 +35,24 @@ class WorkerReady(WorkerMessage):
 
 
 @dataclass(frozen=True)
+class WorkerAlive(WorkerMessage):
+    """The process runs; told every second, over a socket of its own, whatever the job does."""
+
+    type: ClassVar[str] = "worker_alive"
+    token: str = wire_field("secret", length=128)
+
+
+@dataclass(frozen=True)
 class WorkerRun(WorkerMessage):
-    """Run a job."""
+    """Run a job, from its checkpoint where there is one."""
 
     type: ClassVar[str] = "worker_run"
     job: str = job_field()
     kind: str = wire_field("kind of job", choices=KINDS)
     spec: Dict[str, Any] = wire_field("the spec's map")  # noqa: UP006
     resolved: Dict[str, Any] = wire_field("the resolved inputs")  # noqa: UP006
+    checkpoint: str = wire_field("file in the job's state folder", default="", length=255)
+    window: int = wire_field("most frames of a window, 0 as set", default=0, low=0)
 
 
 @dataclass(frozen=True)
@@ -50,6 +60,14 @@ class WorkerCancel(WorkerMessage):
     """Stop the job."""
 
     type: ClassVar[str] = "worker_cancel"
+    job: str = job_field()
+
+
+@dataclass(frozen=True)
+class WorkerPause(WorkerMessage):
+    """Stop the job at its next checkpoint; one without windows at once."""
+
+    type: ClassVar[str] = "worker_pause"
     job: str = job_field()
 
 
@@ -90,6 +108,32 @@ class WorkerMattes(WorkerMessage):
     job: str = job_field()
     frame: int = wire_field("frame number")
     mattes: Tuple[MatteFile, ...] = wire_field("the mattes", items=256)  # noqa: UP006
+
+
+@dataclass(frozen=True)
+class WorkerWindow(WorkerMessage):
+    """The windows have so many frames; told at the start, and when the worker halves them."""
+
+    type: ClassVar[str] = "worker_window"
+    job: str = job_field()
+    window: int = wire_field("frames", low=1)
+
+
+@dataclass(frozen=True)
+class WorkerCheckpoint(WorkerMessage):
+    """A window is finished: its mattes were told, and the job can go on from this file."""
+
+    type: ClassVar[str] = "worker_checkpoint"
+    job: str = job_field()
+    file: str = wire_field("file in the job's state folder", length=255)
+
+
+@dataclass(frozen=True)
+class WorkerPaused(WorkerMessage):
+    """The job was asked to pause, and has stopped."""
+
+    type: ClassVar[str] = "worker_paused"
+    job: str = job_field()
 
 
 @dataclass(frozen=True)

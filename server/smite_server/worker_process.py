@@ -21,6 +21,7 @@ from .config import ServerConfig
 from .worker_messages import (
     ADDRESS_VARIABLE,
     TOKEN_VARIABLE,
+    WorkerAlive,
     WorkerReady,
     WorkerStop,
     decode_worker_message,
@@ -29,21 +30,42 @@ from .worker_messages import (
 log = structlog.get_logger(__name__)
 
 STOP_SECONDS = 2.0
+LONGEST_LOOK = 1.0
+"""Most seconds of silence that count between two looks: we may have been stopped ourselves."""
+FIRST_WAIT = 0.5
+LONGEST_WAIT = 30.0
+"""Seconds until a process that did not come up is tried again; doubled each time up to this."""
 THREADS_VARIABLE = "OMP_NUM_THREADS"
 WAIT_VARIABLE = "OMP_WAIT_POLICY"
 LOG_TAIL_BYTES = 4096
+KERNEL_COUNTERS = Path("/proc/vmstat")
 
 
 class WorkerProcess:
-    """One worker: a subprocess and the ROUTER socket that it connects to.
+    """One worker: a subprocess, its device, and the ROUTER socket that it connects to.
 
     The worker proves with a secret token, given in its environment, that it is ours; messages of
     anybody else are dropped. It ends when its standard input is closed, so it never outlives us.
+
+    Attributes:
+        device: What the engine loads its backbone on.
+        log_file: Where it writes what it has to say.
+        short_of_memory: Whether the system ended the last process for want of memory.
     """
 
-    def __init__(self, config: ServerConfig, context: zmq.Context[zmq.Socket[bytes]]) -> None:
+    def __init__(
+        self,
+        config: ServerConfig,
+        context: zmq.Context[zmq.Socket[bytes]],
+        *,
+        device: str,
+        number: int = 0,
+        threads: int = 0,
+    ) -> None:
         self._config = config
         self._backbone = config.backbone_source
+        self.device = device
+        self._cores = threads
         self.socket = context.socket(zmq.ROUTER)
         self.socket.setsockopt(zmq.LINGER, 0)
         self.socket.setsockopt(zmq.MAXMSGSIZE, 16 * 1024 * 1024)
@@ -51,12 +73,18 @@ class WorkerProcess:
         self._process: subprocess.Popen[bytes] | None = None
         self._identity: bytes | None = None
         self._token = ""
-        self._started = 0.0
-        self.log_file = config.log_folder / f"worker-{os.getpid()}.log"
+        self._started = self._looked = 0.0
+        self._silent = 0.0
+        self._failures = 0
+        self._not_before = 0.0
+        self._kills = 0
+        self.short_of_memory = False
+        which = f"-{number}" if number else ""
+        self.log_file = config.log_folder / f"worker-{os.getpid()}{which}.log"
 
     @property
     def running(self) -> bool:
-        """Whether there is a process (it may have ended; see `exit_reason`)."""
+        """Whether there is a process (it may have ended; see `end_reason`)."""
         return self._process is not None
 
     @property
@@ -65,10 +93,9 @@ class WorkerProcess:
         return self._identity is not None
 
     @property
-    def late(self) -> bool:
-        """Whether the process should have connected by now, and has not."""
-        waited = time.monotonic() - self._started
-        return self.running and not self.ready and waited > self._config.timing.worker_start
+    def may_start(self) -> bool:
+        """Whether a process may be started: after one that did not come up, not at once."""
+        return time.monotonic() >= self._not_before
 
     @property
     def pid(self) -> int:
@@ -79,7 +106,9 @@ class WorkerProcess:
         """Start the process; it connects when it is up."""
         self._token = secrets.token_hex(24)
         self._identity = None
-        self._started = time.monotonic()
+        self._started = self._looked = time.monotonic()
+        self._silent = 0.0
+        self._kills = _out_of_memory_kills()
         environment = {
             **os.environ,
             ADDRESS_VARIABLE: f"tcp://127.0.0.1:{self._port}",
@@ -96,25 +125,26 @@ class WorkerProcess:
                 env=environment,
                 start_new_session=True,
             )
-        log.info("worker started", pid=self.pid)
+        log.info("worker started", pid=self.pid, device=self.device)
 
     def _threads(self) -> dict[str, str]:
-        """The number of CPU threads, where libraries look for it: as configured, else all.
+        """The number of CPU threads, where libraries look for it: as configured, else its share.
 
         Threads that wait sleep: spinning makes two busy programs many times slower on few cores.
         """
         found = {WAIT_VARIABLE: os.environ.get(WAIT_VARIABLE, "PASSIVE")}
         if self._config.threads or THREADS_VARIABLE not in os.environ:
-            found[THREADS_VARIABLE] = str(self._config.threads or _cores())
+            found[THREADS_VARIABLE] = str(self._config.threads or self._cores or cores())
         return found
 
     def _arguments(self) -> list[str]:
         config = self._config
         return [
             *("--backbone", self._backbone),
-            *("--device", config.device),
+            *("--device", self.device),
             *("--engine", config.engine),
             *("--spool", str(config.spool_folder)),
+            *("--cache-megabytes", str(config.cache_megabytes)),
         ]
 
     def send(self, message: Message) -> None:
@@ -133,6 +163,9 @@ class WorkerProcess:
                 continue
             if isinstance(message, WorkerReady):
                 self._accept(identity, message)
+            elif isinstance(message, WorkerAlive):
+                if secrets.compare_digest(message.token, self._token):
+                    self._silent = 0.0
             elif identity == self._identity:
                 return message
         return None
@@ -140,25 +173,55 @@ class WorkerProcess:
     def _accept(self, identity: bytes, message: WorkerReady) -> None:
         if secrets.compare_digest(message.token, self._token) and message.pid == self.pid:
             self._identity = identity
+            self._failures = 0
         else:
             log.warning("a stranger called itself our worker")
 
-    def exit_reason(self) -> str | None:
-        """Return why the process has ended, None while it runs; then it is gone."""
+    def end_reason(self) -> str | None:
+        """Return why the process has ended, or is ended now for being late or stuck; else None.
+
+        What it has said is still to be received, then it is to be forgotten.
+        """
         if self._process is None:
             return None
         status = self._process.poll()
         if status is None:
-            return None
-        self._forget()
+            return self._end_if_stuck()
         if status >= 0:
             return f"it ended with status {status}{last_words(self.log_file)}"
         name = signal.Signals(-status).name if -status in set(signal.Signals) else str(-status)
-        hint = "; the system may have run out of memory" if -status == signal.SIGKILL else ""
+        killed = -status == signal.SIGKILL
+        self.short_of_memory = killed and _out_of_memory_kills() > self._kills
+        if self.short_of_memory:
+            return f"it was killed by {name}: the system had run out of memory"
+        hint = "; the system may have run out of memory" if killed else ""
         return f"it was killed by {name}{hint}"
 
+    def _end_if_stuck(self) -> str | None:
+        timing, now = self._config.timing, time.monotonic()
+        self._silent += min(now - self._looked, LONGEST_LOOK)
+        self._looked = now
+        if not self.ready and now - self._started > timing.worker_start:
+            reason = f"it was not up after {timing.worker_start:g} s"
+        elif self.ready and self._silent > timing.worker_silence:
+            reason = f"it gave no sign of life for {timing.worker_silence:g} s"
+        else:
+            return None
+        assert self._process is not None
+        self._process.kill()
+        self._process.wait()
+        return reason
+
+    def forget(self) -> None:
+        """Let go of a process that has ended; one that was never up is not tried again at once."""
+        if self._process is not None and not self.ready:
+            wait = min(FIRST_WAIT * 2.0**self._failures, LONGEST_WAIT)
+            self._not_before = time.monotonic() + wait
+            self._failures += 1
+        self._forget()
+
     def kill(self) -> None:
-        """End the process at once, by force."""
+        """End the process at once, by force, and forget it."""
         if self._process is not None:
             self._process.kill()
             self._process.wait()
@@ -191,7 +254,17 @@ class WorkerProcess:
         self._identity = None
 
 
-def _cores() -> int:
+def _out_of_memory_kills() -> int:
+    """Return how many processes Linux has killed for want of memory; 0 where nobody counts."""
+    try:
+        lines = KERNEL_COUNTERS.read_text("ascii").splitlines()
+    except (OSError, UnicodeDecodeError):
+        return 0
+    return next((int(line.split()[1]) for line in lines if line.startswith("oom_kill ")), 0)
+
+
+def cores() -> int:
+    """Return how many cores this process may use."""
     allowed = getattr(os, "sched_getaffinity", None)
     return len(allowed(0)) if allowed is not None else os.cpu_count() or 1
 

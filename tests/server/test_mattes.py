@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import stat
+import subprocess
+import sys
+import textwrap
 import time
 from pathlib import Path
 
@@ -12,7 +17,7 @@ import OpenImageIO
 import pytest
 
 from smite_server.geometry import Geometry, Window
-from smite_server.mattes import MatteWriter
+from smite_server.mattes import MatteWriter, is_foreign
 from smite_server.pixel_errors import MatteError
 
 GEOMETRY = Geometry(Window(0, 0, 64, 48), Window(-4, -2, 70, 50), 2.0)
@@ -125,3 +130,114 @@ def test_every_frame_reads_back_by_openexr(tmp_path: Path) -> None:
         assert list(file.channels()) == ["A"]
         assert file.channels()["A"].pixels.dtype == np.float16
         assert not file.channels()["A"].pixels.any()
+
+
+class TestPowerCutsAndLimits:
+    """A matte that is told is on the disk; what cannot be written leaves nothing."""
+
+    def test_each_folder_is_synced_once_for_a_frame_after_its_files(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        writer = MatteWriter(tmp_path, "s", PARTS, template="{shot}.{part}.{frame}.exr")
+        writer.write(1, mattes(), GEOMETRY)
+        done: list[str] = []
+        fsync, replace = os.fsync, Path.replace
+
+        def noted(descriptor: int) -> None:
+            done.append("folder" if stat.S_ISDIR(os.fstat(descriptor).st_mode) else "bytes")
+            fsync(descriptor)
+
+        def named(path: Path, target: Path) -> Path:
+            done.append("name")
+            return replace(path, target)
+
+        monkeypatch.setattr(os, "fsync", noted)
+        monkeypatch.setattr(Path, "replace", named)
+        writer.write(2, mattes(), GEOMETRY)
+        assert done == ["bytes", "name", "bytes", "name", "folder"]
+
+    @pytest.mark.parametrize(
+        ("call", "code", "says"),
+        [
+            ("fsync", errno.ENOSPC, "The disk is full"),
+            ("fsync", errno.EDQUOT, "The disk is full"),
+            ("fsync", errno.EFBIG, "The file is larger than this process may write"),
+            ("fsync", errno.EIO, "The file cannot be written"),
+            ("replace", errno.ENOSPC, "The disk is full"),
+        ],
+    )
+    def test_injected_faults(
+        self,
+        tmp_path: Path,
+        monkeypatch: pytest.MonkeyPatch,
+        call: str,
+        code: int,
+        says: str,
+    ) -> None:
+        writer = MatteWriter(tmp_path, "s", PARTS)
+        writer.write(1, mattes(), GEOMETRY)
+
+        def fault(*_: object) -> None:
+            raise OSError(code, os.strerror(code))
+
+        monkeypatch.setattr(os if call == "fsync" else Path, call, fault)
+        with pytest.raises(MatteError, match=says):
+            writer.write(2, mattes(1), GEOMETRY)
+        monkeypatch.undo()
+        assert {path.name for path in tmp_path.rglob("*.0002.exr")} == set()
+        assert not [path for path in tmp_path.rglob(".*") if path.is_file()]
+        assert read(writer.path("mane", 1))[1].any()
+
+    def test_a_file_size_limit(self, tmp_path: Path) -> None:
+        """RLIMIT_FSIZE, in a process of its own: Python ignores SIGXFSZ, so writing fails."""
+        code = textwrap.dedent("""
+            import resource, sys
+            import numpy as np
+            from smite_server.geometry import Geometry, Window
+            from smite_server.mattes import MatteWriter, is_foreign
+            from smite_server.pixel_errors import MatteError
+            from smite_server.worker.problems import as_wire_error
+            noise = np.random.default_rng(1).random((1, 400, 400), dtype=np.float32)
+            size = Window(0, 0, 400, 400)
+            writer = MatteWriter(sys.argv[1], "s", ("mane",))
+            writer.write(1, noise * 0, Geometry(size, size, 1.0))
+            resource.setrlimit(resource.RLIMIT_FSIZE, (65536, 65536))
+            try:
+                writer.write(2, noise, Geometry(size, size, 1.0))
+            except MatteError as problem:
+                error = as_wire_error(problem, None)
+                print(error.code, error.message)
+        """)
+        done = subprocess.run(
+            [sys.executable, "-W", "ignore", "-c", code, str(tmp_path)],
+            capture_output=True,
+            text=True,
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+        )
+        assert done.returncode == 0, done.stderr
+        assert done.stdout.startswith("matte_failed The file is larger than this process may write")
+        names = [path.name for path in tmp_path.rglob("*") if path.is_file()]
+        assert names == ["s_mane_v001.0001.exr"]
+
+    def test_file_systems_that_do_not_sync_folders_are_left_alone(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        fsync = os.fsync
+
+        def refuse_folders(descriptor: int) -> None:
+            if stat.S_ISDIR(os.fstat(descriptor).st_mode):
+                raise OSError(errno.EINVAL, "Invalid argument")
+            fsync(descriptor)
+
+        monkeypatch.setattr(os, "fsync", refuse_folders)
+        files = MatteWriter(tmp_path, "s", PARTS).write(1, mattes(), GEOMETRY)
+        assert all(path.is_file() for path in files.values())
+
+
+def test_files_of_other_jobs_are_told_from_ones_own(tmp_path: Path) -> None:
+    files = MatteWriter(tmp_path, "s", PARTS, metadata={"job": "a1"}).write(1, mattes(), GEOMETRY)
+    assert not is_foreign(files["mane"], "a1")
+    assert is_foreign(files["mane"], "b2")
+    assert not is_foreign(tmp_path / "none.exr", "a1")
+    (tmp_path / "broken.exr").write_bytes(b"not a picture")
+    assert is_foreign(tmp_path / "broken.exr", "a1")

@@ -164,7 +164,7 @@ class TestServerThatDies:
                 assert (info.state, info.stage) == ("queued", "waiting for its server")
 
     def test_sigterm_ends_cleanly(self, stage: Path, home: Path) -> None:
-        with running_server(home, roots=(stage,)) as first:
+        with running_server(home, roots=(stage,), private=True, token="t") as first:
             with first.client() as client:
                 running = client.submit(LearnSpec(name="x", refs=str(stage / "refs")))
                 queued = client.submit(LearnSpec(name="y", refs=str(stage / "refs")))

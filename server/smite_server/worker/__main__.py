@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from smite_protocol.errors import JobCancelled
-from smite_server.worker.link import Link, ProgressTeller, end_with_parent
+from smite_server.logs import log_to_stderr
+from smite_server.worker.link import Link, ProgressTeller, beat, end_with_parent
 from smite_server.worker.problems import as_wire_error
 from smite_server.worker.session import Options, Session, Task
 from smite_server.worker_messages import ADDRESS_VARIABLE, TOKEN_VARIABLE, WorkerRun
@@ -35,7 +36,9 @@ def main() -> int:
         sys.stderr.write("The worker is started by the server: run `smite serve`.\n")
         return 2
     end_with_parent()
+    log_to_stderr()
     link = Link(address, token)
+    beat(address, token)
     session = Session(options)
     while (run := link.next_job()) is not None:
         run_job(Task(run, session, link, ProgressTeller(link, run.job)))
@@ -53,6 +56,9 @@ def run_job(task: Task) -> None:
         error = as_wire_error(problem, task.session.errors)
         if error.code != JobCancelled.code:
             traceback.print_exc()
+        elif not task.link.is_cancelled(run.job) and task.link.is_paused(run.job):
+            task.link.paused(run.job)
+            return
         task.link.failed(run.job, error.code, error.message)
     else:
         task.link.done(run.job, result)
@@ -69,6 +75,7 @@ def _options() -> Options:
     parser.add_argument("--device", default="auto")
     parser.add_argument("--engine", default="smite_engine")
     parser.add_argument("--spool", type=Path, required=True)
+    parser.add_argument("--cache-megabytes", type=int, default=0)
     return Options(**vars(parser.parse_args()))
 
 

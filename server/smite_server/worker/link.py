@@ -15,18 +15,24 @@ from smite_protocol.messages import Message
 from smite_protocol.wire import encode
 from smite_server.worker_messages import (
     MatteFile,
+    WorkerAlive,
     WorkerCancel,
+    WorkerCheckpoint,
     WorkerDone,
     WorkerFailed,
     WorkerMattes,
+    WorkerPause,
+    WorkerPaused,
     WorkerProgress,
     WorkerReady,
     WorkerRun,
     WorkerStop,
+    WorkerWindow,
     decode_worker_message,
 )
 
 PROGRESS_SECONDS = 0.25
+BEAT_SECONDS = 1.0
 
 
 class Link:
@@ -38,6 +44,7 @@ class Link:
         self._socket.setsockopt(zmq.LINGER, 1000)
         self._socket.connect(address)
         self._cancelled: set[str] = set()
+        self._paused: set[str] = set()
         self._waiting: list[Message] = []
         self._send(WorkerReady(token=token, pid=os.getpid()))
 
@@ -54,24 +61,47 @@ class Link:
                 return None
             if isinstance(message, WorkerRun):
                 self._cancelled.discard(message.job)
+                self._paused.discard(message.job)
                 return message
 
     def is_cancelled(self, job: str) -> bool:
         """Return whether the server wants ``job`` stopped; cheap, ask often."""
+        self._take_orders(job)
+        return job in self._cancelled
+
+    def is_paused(self, job: str) -> bool:
+        """Return whether the server wants ``job`` to stop for a while; cheap, ask often."""
+        self._take_orders(job)
+        return job in self._paused
+
+    def _take_orders(self, job: str) -> None:
         while self._socket.poll(0):
             message = self._receive()
             if isinstance(message, WorkerCancel):
                 self._cancelled.add(message.job)
+            elif isinstance(message, WorkerPause):
+                self._paused.add(message.job)
             elif isinstance(message, WorkerStop):
                 self._cancelled.add(job)
                 self._waiting.append(message)
             else:
                 self._waiting.append(message)
-        return job in self._cancelled
 
     def mattes(self, job: str, frame: int, files: list[MatteFile]) -> None:
         """Tell that a frame's mattes are on disk."""
         self._send(WorkerMattes(job=job, frame=frame, mattes=tuple(files)))
+
+    def window(self, job: str, window: int) -> None:
+        """Tell how many frames the windows of a job have from here on."""
+        self._send(WorkerWindow(job=job, window=window))
+
+    def checkpoint(self, job: str, file: str) -> None:
+        """Tell that a job can go on from ``file``; its mattes were told before."""
+        self._send(WorkerCheckpoint(job=job, file=file))
+
+    def paused(self, job: str) -> None:
+        """Tell that a job has stopped for a while."""
+        self._send(WorkerPaused(job=job))
 
     def progress(self, message: WorkerProgress) -> None:
         """Tell how far a job is."""
@@ -100,18 +130,20 @@ class ProgressTeller:
         self._job = job
         self._stage = ""
         self._begun = 0.0
+        self._first = 0
         self._told = 0.0
 
     def tell(self, stage: str, done: int = 0, total: int = 0) -> None:
         """Note that ``done`` of ``total`` steps of ``stage`` are done; total 0 is unknown."""
         now = time.monotonic()
         if stage != self._stage:
-            self._stage, self._begun, self._told = stage, now, 0.0
+            self._stage, self._begun, self._told, self._first = stage, now, 0.0, done
         last = total > 0 and done >= total
         if now - self._told < PROGRESS_SECONDS and not last:
             return
         self._told = now
-        left = (now - self._begun) / done * (total - done) if done and total else None
+        made = done - self._first  # a job that goes on from a checkpoint does not begin at 0
+        left = (now - self._begun) / made * (total - done) if made > 0 and total else None
         self._link.progress(
             WorkerProgress(
                 job=self._job,
@@ -134,6 +166,21 @@ def plain(value: Any) -> Any:
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     return plain(value.item()) if hasattr(value, "item") else str(value)
+
+
+def beat(address: str, token: str) -> None:
+    """Tell the server every second that this process runs, over a socket of the thread's own."""
+
+    def run() -> None:
+        context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
+        socket = context.socket(zmq.DEALER)
+        socket.setsockopt(zmq.LINGER, 0)
+        socket.connect(address)
+        while True:
+            socket.send_multipart(encode(WorkerAlive(token=token)))
+            time.sleep(BEAT_SECONDS)
+
+    threading.Thread(target=run, name="beat", daemon=True).start()
 
 
 def end_with_parent() -> None:

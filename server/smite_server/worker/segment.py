@@ -4,46 +4,25 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
 
-from smite_engine.metrics import FlickerMeter
 from smite_protocol.errors import OutOfMemory
 from smite_protocol.messages import SegmentSpec
 from smite_server.colour import ToDisplay
-from smite_server.contact_sheet import ContactSheet
-from smite_server.mattes import MatteWriter
+from smite_server.mattes import is_foreign
 from smite_server.naming import report_path, sheet_path
 from smite_server.plates import Plate, engine_view, open_plate
-from smite_server.report import FrameReport, Report
+from smite_server.report import FrameReport
+from smite_server.worker import checkpoint
 from smite_server.worker.pictures import Waiting, fit, small_copy
-from smite_server.worker.places import check_inside, out_folder
 from smite_server.worker.sent_plate import open_sent_plate
 from smite_server.worker.session import Task
+from smite_server.worker.shot import Shot, about_plate, prepare
 from smite_server.worker_messages import MatteFile
-
-
-@dataclass
-class Shot:
-    """A segment job on its way."""
-
-    task: Task
-    spec: SegmentSpec
-    model: Any
-    plate: Plate
-    to_display: ToDisplay
-    writer: MatteWriter
-    report: Report
-    sheet: ContactSheet
-    flicker: FlickerMeter = field(default_factory=FlickerMeter)
-    waiting: dict[int, Waiting] = field(default_factory=dict)
-    written: int = 0
-    overwrote: int = 0
-    begun: float = field(default_factory=time.monotonic)
-    last: float = field(default_factory=time.monotonic)
 
 
 def run(task: Task) -> dict[str, Any]:
@@ -53,7 +32,10 @@ def run(task: Task) -> dict[str, Any]:
     with _open(task, spec) as plate:
         # Before the model is loaded: a wrong colour space is told at once.
         to_display = ToDisplay(spec.colour_space or plate.colour_space, plate.format_hint)
-        shot = _prepare(task, spec, plate, to_display)
+        shot = prepare(task, spec, plate, to_display)
+        checkpoint.restore(shot)
+        if task.run.window:
+            shot.window = min(task.run.window, shot.window or task.run.window)
         window = _segment_all(shot)
         return _finish(shot, window)
 
@@ -65,85 +47,41 @@ def _open(task: Task, spec: SegmentSpec) -> Plate:
     return open_plate(path, frames=spec.frames, on_missing=spec.on_missing)  # type: ignore[arg-type]
 
 
-def _prepare(task: Task, spec: SegmentSpec, plate: Plate, to_display: ToDisplay) -> Shot:
-    """Load the model and make the writers; checks names and places before any work is done."""
-    model = task.load_model()
-    out, model_hash = out_folder(task), model.hash
-    slugs = [part.slug for part in model.parts.parts]
-    metadata: dict[str, object] = {
-        "shot": spec.shot,
-        "version": spec.version,
-        "model": Path(task.run.resolved["model"]).stem,
-        "modelHash": model_hash,
-        "job": task.job,
-    }
-    if plate.frames_per_second:
-        metadata["framesPerSecond"] = plate.frames_per_second
-    writer = MatteWriter(out, spec.shot, slugs, spec.version, spec.template, metadata)
-    for slug in slugs:
-        check_inside(task, out, writer.path(slug, plate.numbers[0]))
-    check_inside(task, out, report_path(out, spec.shot, spec.version))
-    report = Report(
-        shot=spec.shot,
-        version=spec.version,
-        parts={part.slug: part.name for part in model.parts.parts},
-        settings=dict(task.run.spec),
-        model={
-            "file": task.run.resolved["model"],
-            "hash": model_hash,
-            "backbone": model.backbone_id,
-            "backbone_hash": model.backbone_hash,
-        },
-        plate=_about_plate(plate, spec),
-        files=writer.patterns(),
-    )
-    names = [part.name for part in model.parts.parts]
-    title = f"{spec.shot} v{spec.version:03d}"
-    sheet = ContactSheet(names, title=title, pixel_aspect=1.0)
-    return Shot(task, spec, model, plate, to_display, writer, report, sheet)
-
-
-def _about_plate(plate: Plate, spec: SegmentSpec) -> dict[str, Any]:
-    return {
-        "path": plate.path,
-        "colour_space": spec.colour_space or plate.colour_space,
-        "frames_per_second": plate.frames_per_second,
-        "frames": [plate.numbers[0], plate.numbers[-1]],
-        "width": plate.geometry.display.width,
-        "height": plate.geometry.display.height,
-        "pixel_aspect": plate.geometry.pixel_aspect,
-        "missing": list(plate.missing),
-    }
-
-
 def _segment_all(shot: Shot) -> int | None:
-    """Segment every frame; where memory runs out, go on from there with half the window.
+    """Segment every frame that is not written; return the most frames of a window.
 
-    Return the last window that was asked for, None for the engine's own.
-    Raises OutOfMemory when a window of one frame does not fit.
+    Where memory runs out, what is kept for later jobs goes first; then the shot goes on with half
+    the window. Returns None for the engine's own window. Raises OutOfMemory when a window of one
+    frame does not fit.
     """
-    engine = shot.task.session.engine
-    errors = shot.task.session.errors
+    task, engine = shot.task, shot.task.session.engine
+    errors = task.session.errors
     out_of_memory = getattr(errors, "OutOfDeviceMemoryError")  # noqa: B009  (any engine module)
     settings = engine.SegmentSettings.from_dict(
         {**shot.spec.settings, "quality": shot.spec.quality, "seed": shot.spec.seed}
     )
-    shot.task.progress.tell("mattes", 0, len(shot.plate.numbers))
+    task.progress.tell("mattes", shot.written, len(shot.plate.numbers))
     while True:
+        if shot.window:
+            settings = replace(settings, window=shot.window)
+        window = engine.plan(settings, task.session.backbone).quality.window
+        task.link.window(task.job, window)
         try:
             _segment_rest(shot, settings)
         except out_of_memory as problem:
-            pending = max(1, len(shot.waiting))
-            before = min(settings.window or pending, pending) if shot.waiting else settings.window
-            if before is None or before <= 1:
+            made_room = task.session.make_room()
+            half = min(window, len(shot.waiting) or window) // 2
+            shot.waiting.clear()
+            if made_room:
+                continue
+            if not half:
                 raise OutOfMemory(
                     "The device has too little memory for a single frame of"
                     f" {shot.plate.geometry.display} ({problem}); use --quality draft, or a device"
                     " with more memory."
                 ) from problem
-            settings = replace(settings, window=before // 2)
-            shot.waiting.clear()
-            shot.task.progress.tell(f"mattes, window {before // 2}", shot.written)
+            shot.window = half
+            task.progress.tell(f"mattes, window {half}", shot.written)
         else:
             return cast("int | None", settings.window)
 
@@ -151,17 +89,29 @@ def _segment_all(shot: Shot) -> int | None:
 def _segment_rest(shot: Shot, settings: Any) -> None:
     """Segment the frames that are not written yet."""
     task, engine = shot.task, shot.task.session.engine
+    state = shot.state
     maps = engine.segment(
         task.session.backbone,
         shot.model,
         _frames(shot),
         settings,
+        resume=state if state is not None and state.after == shot.last_number else None,
+        finished=lambda state: _window_finished(shot, state),
         progress=lambda step: task.progress.tell(_stage(step), int(step.done), int(step.total)),
         cancelled=task.cancelled,
     )
     for found in maps:
         _write(shot, found)
         task.check_cancelled()
+
+
+def _window_finished(shot: Shot, state: Any) -> None:
+    """Keep the way to here; its mattes are written and told. The place to pause."""
+    shot.state = state
+    name = checkpoint.save(shot, state)
+    if name is not None:
+        shot.task.link.checkpoint(shot.task.job, name)
+    shot.task.check_paused()
 
 
 def _stage(step: Any) -> str:
@@ -172,11 +122,8 @@ def _stage(step: Any) -> str:
 
 def _frames(shot: Shot) -> Iterator[Any]:
     """Yield the engine's frames, and keep what writing their mattes needs."""
-    after = shot.report.frames[-1].number if shot.report.frames else None
-    for frame in shot.plate:
+    for frame in shot.plate.frames_after(shot.last_number):
         shot.task.check_cancelled()
-        if after is not None and frame.number <= after:
-            continue
         view = engine_view(frame, shot.to_display.apply(frame.pixels))
         shot.waiting[frame.number] = Waiting(
             frame.geometry, small_copy(view), frame.bad_pixels, frame.held_from
@@ -190,7 +137,9 @@ def _write(shot: Shot, maps: Any) -> None:
     kept = shot.waiting.pop(maps.number)
     height, width = kept.geometry.data.shape
     mattes = engine.mattes_at(maps, height, width)
-    shot.overwrote += sum(shot.writer.path(s, maps.number).exists() for s in shot.writer.parts)
+    shot.overwrote += sum(
+        is_foreign(shot.writer.path(slug, maps.number), shot.task.job) for slug in shot.writer.parts
+    )
     files = shot.writer.write(maps.number, mattes, kept.geometry)
     parts = {part.slug: part.name for part in shot.model.parts.parts}
     shot.task.link.mattes(
@@ -203,12 +152,12 @@ def _write(shot: Shot, maps: Any) -> None:
     )
     shot.written += 1
     now = time.monotonic()
-    labels = engine.labels_at(maps, *kept.small.shape[:2])
+    shot.before = engine.labels_at(maps, *kept.small.shape[:2]), kept.small
     shot.report.add(
         FrameReport(
             maps.number,
             confidence=maps.confidence,
-            flicker=shot.flicker.add(labels, kept.small),
+            flicker=shot.flicker.add(*shot.before),
             seconds=round(now - shot.last, 4),
             bad_pixels=kept.bad_pixels,
             held_from=kept.held_from,
@@ -224,11 +173,11 @@ def _write(shot: Shot, maps: Any) -> None:
 def _finish(shot: Shot, window: int | None) -> dict[str, Any]:
     """Write report and contact sheet; return the job's result."""
     spec, out = shot.spec, shot.writer.out
-    seconds = time.monotonic() - shot.begun
+    seconds = shot.seconds_taken
     per_frame = seconds / max(1, shot.written)
     report, sheet = (place(out, spec.shot, spec.version) for place in (report_path, sheet_path))
     report.parent.mkdir(parents=True, exist_ok=True)
-    shot.report.plate = _about_plate(shot.plate, spec)
+    shot.report.plate = about_plate(shot.plate, spec)
     shot.report.save(report, seconds=seconds, seconds_per_frame=per_frame)
     shot.sheet.save(sheet)
     back = spec.out is None

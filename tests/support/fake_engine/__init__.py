@@ -2,7 +2,12 @@
 
 Its settings have knobs to misbehave with: ``delay`` (seconds per frame), ``crash_at`` (frame at
 which the process kills itself), ``deaf`` (cancelling is not asked for), ``memory`` (largest window
-that fits), ``fail_at`` (frame at which an unforeseen error is raised).
+that fits), ``fail_at`` (frame at which an unforeseen error is raised), ``once`` (a file that
+misbehaving makes; where it is there already, nothing misbehaves), ``log`` (a file that gets a line
+for each window).
+
+A window's maps depend on its frames and on the window before, as the engine's do: a shot that goes
+on elsewhere than it stopped shows it.
 """
 
 from __future__ import annotations
@@ -13,8 +18,7 @@ import os
 import signal
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields
-from itertools import islice
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +28,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
 from smite_engine.part_set import Part, PartSet
+from smite_engine.windows import windows
 
 from .errors import (
     BackboneError,
@@ -32,6 +37,7 @@ from .errors import (
     OutOfDeviceMemoryError,
     PartModelError,
     SettingsError,
+    ShotStateError,
 )
 
 SHRINK = 2
@@ -104,6 +110,9 @@ class SegmentSettings(_Settings):
     fail_at: int | None = None
     memory: int = 1000
     deaf: bool = False
+    overlap: int = 0
+    once: str = ""
+    log: str = ""
 
 
 @dataclass(frozen=True)
@@ -176,29 +185,106 @@ def learn(
     return PartModel(parts, np.float32(colours), backbone.id, backbone.hash, iou)
 
 
+@dataclass(frozen=True)
+class ShotState:
+    after: int
+    held: tuple[int, ...]
+    probabilities: np.ndarray  # float32 [V, K, h, w]
+
+    def shortened(self, most: int) -> ShotState:
+        return ShotState(self.after, self.held[:most], self.probabilities[:most])
+
+    def save(self, path: Path, also: Mapping[str, np.ndarray], notes: Mapping[str, str]) -> None:
+        about = {"after": self.after, "held": self.held}
+        tensors = {**also, "probabilities": self.probabilities}
+        path.write_bytes(save(tensors, {**notes, "state": json.dumps(about)}))
+
+    @classmethod
+    def load(cls, path: Path) -> ShotState:
+        try:
+            with safe_open(os.fspath(path), framework="numpy") as file:
+                about = json.loads(file.metadata()["state"])
+                held = tuple(about["held"])
+                return cls(about["after"], held, file.get_tensor("probabilities"))
+        except (OSError, SafetensorError, ValueError, KeyError, TypeError) as problem:
+            raise ShotStateError(f"The state in {path} cannot be read ({problem}).") from problem
+
+
+@dataclass(frozen=True)
+class Quality:
+    window: int
+
+
+@dataclass(frozen=True)
+class Plan:
+    quality: Quality
+
+
+def plan(settings: SegmentSettings, backbone: Backbone) -> Plan:
+    return Plan(Quality(settings.window or 4))
+
+
 def segment(
     backbone: Backbone,
     model: PartModel,
     frames: Iterable[Frame],
     settings: SegmentSettings,
     *,
+    resume: ShotState | None = None,
+    finished: Callable[[ShotState], None] = lambda _: None,
     progress: Callable[[Any], None] = lambda _: None,
     cancelled: Callable[[], bool],
 ) -> Iterator[FrameMaps]:
     if model.backbone_hash != backbone.hash:
         raise BackboneMismatchError(f"This part model was learned on {model.backbone_id}.")
-    remaining = iter(frames)
-    while window := list(islice(remaining, settings.window or 4)):
-        if len(window) > settings.memory:
-            raise OutOfDeviceMemoryError(f"A window of {len(window)} frames does not fit.")
-        for frame in window:
-            _misbehave(frame.number, settings)
+    length = plan(settings, backbone).quality.window
+    overlap = min(settings.overlap, length - 1)
+    state = resume.shortened(length - 1) if resume else None
+    stream = iter(frames)
+    held = [next(stream) for _ in state.held] if state else []
+    for window in windows(stream, length, overlap, already=held):
+        if len(window.frames) > settings.memory:
+            raise OutOfDeviceMemoryError(f"A window of {len(window.frames)} frames does not fit.")
+        _note(window, settings)
+        shared = np.float32(np.mean([frame.image.mean() for frame in window.frames]))
+        maps = []
+        for place, frame in enumerate(window.frames):
+            if place < len(window.final):
+                _misbehave(frame.number, settings)
             if cancelled() and not settings.deaf:
                 raise Cancelled("stopped")
-            yield _maps(model, frame)
+            found = _maps(model, frame, shared)
+            if state is not None and place < len(state.held):
+                found = replace(
+                    found, probabilities=(found.probabilities + state.probabilities[place]) / 2
+                )
+            maps.append(found)
+            if place < len(window.final):
+                yield found
+        if not window.last:
+            kept = maps[len(window.final) :]
+            state = ShotState(
+                window.final[-1].number,
+                tuple(found.number for found in kept),
+                np.stack([found.probabilities for found in kept])
+                if kept
+                else np.zeros((0, 1, 1, 1), np.float32),
+            )
+            finished(state)
+
+
+def _note(window: Any, settings: SegmentSettings) -> None:
+    if settings.log:
+        with Path(settings.log).open("a") as file:
+            file.write(f"{window.frames[0].number}-{window.frames[-1].number}\n")
 
 
 def _misbehave(number: int, settings: SegmentSettings) -> None:
+    faulty = number in (settings.crash_at, settings.fail_at)
+    if faulty and settings.once:
+        if Path(settings.once).exists():
+            return
+        Path(settings.once).touch()
     if settings.crash_at == number:
         os.kill(os.getpid(), signal.SIGKILL)
     if settings.fail_at == number:
@@ -208,12 +294,12 @@ def _misbehave(number: int, settings: SegmentSettings) -> None:
         time.sleep(0.01)
 
 
-def _maps(model: PartModel, frame: Frame) -> FrameMaps:
+def _maps(model: PartModel, frame: Frame, shared: np.float32) -> FrameMaps:
     height, width = frame.image.shape[:2]
     size = (max(1, width // SHRINK), max(1, height // SHRINK))
     small = cv2.resize(frame.image, size, interpolation=cv2.INTER_AREA)
     distance = ((small[None] - model.colours[:, None, None]) ** 2).sum(axis=-1)
-    weights = np.exp(-40.0 * (distance - distance.min(axis=0)))
+    weights = np.exp((shared - 40.0) * (distance - distance.min(axis=0)))
     return FrameMaps(frame.number, np.float32(weights / weights.sum(axis=0)), 0.9)
 
 
