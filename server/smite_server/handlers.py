@@ -89,7 +89,7 @@ class Handlers:
         if handler is None:
             raise BadMessage(f"A client does not send {message.type!r}.")
         client = self._parts.sessions.touch(identity, user)
-        name_in_log(client=client, user=user)
+        name_in_log(client=client, user=self._parts.sessions.user(identity).name)
         return handler(identity, message)
 
     def hello(self, identity: bytes, message: Hello, proven: str) -> Message:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
@@ -64,7 +64,6 @@ class Metrics:
         self._begun = clock()
         self._view = LoopView(self._begun)
         self._turn_begun = self._begun
-        self._memory: dict[str, tuple[int, int]] = {}
         self._crashes: deque[float] = deque(maxlen=CRASHES_KEPT)
         self._follower = StoreFollower(self.registry)
         self._in = self._counter("received_bytes", "Bytes that clients sent")
@@ -124,10 +123,6 @@ class Metrics:
         since = self._clock() - seconds
         return sum(moment >= since for moment in tuple(self._crashes))
 
-    def device_memory(self, device: str, used: int, total: int) -> None:
-        """Note what a worker tells of its device's memory, in bytes."""
-        self._memory[device] = (used, total)
-
     def begin_turn(self) -> None:
         """Note that the loop has stopped waiting."""
         self._turn_begun = self._clock()
@@ -136,7 +131,7 @@ class Metrics:
         """Note how the loop is before it waits again."""
         now = self._clock()
         lag = max(now - self._turn_begun, LAG_KEEPS * self._view.lag)
-        shown = tuple(self._with_memory(worker) for worker in workers)
+        shown = tuple(workers)
         self._count_workers(shown)
         self._view = LoopView(now, lag, clients, watchers, shown)
 
@@ -149,12 +144,6 @@ class Metrics:
             for _ in range(worker.crashes - known.crashes):
                 self._crashed.inc()
                 self._crashes.append(self._clock())
-
-    def _with_memory(self, worker: WorkerView) -> WorkerView:
-        if worker.device not in self._memory:
-            return worker
-        used, total = self._memory[worker.device]
-        return replace(worker, memory_used=used, memory_total=total)
 
     def render(self, reader: StoreReader, free_bytes: int, workers: Sequence[WorkerView]) -> bytes:
         """Return all metrics as Prometheus reads them; ``workers`` with their memory."""

@@ -240,6 +240,7 @@ class Runner:
             log.warning("the worker spoke of a job that it does not have", type=message.type)
             return
         if isinstance(message, WorkerProgress):
+            slot.process.memory = (message.memory_used, message.memory_total)
             if running.kill_at is None:
                 self._store.change(
                     job,

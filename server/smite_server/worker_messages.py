@@ -88,6 +88,8 @@ class WorkerProgress(WorkerMessage):
     done: int = wire_field("steps done", low=0)
     total: int = wire_field("steps, 0 if unknown", low=0)
     seconds_left: Optional[float] = wire_field("estimate", default=None, low=0)  # noqa: UP045
+    memory_used: Optional[int] = wire_field("bytes on the device", default=None, low=0)  # noqa: UP045
+    memory_total: Optional[int] = wire_field("bytes it has", default=None, low=0)  # noqa: UP045
 
 
 @dataclass(frozen=True)

@@ -51,6 +51,7 @@ class WorkerProcess:
     Attributes:
         device: What the engine loads its backbone on.
         log_file: Where it writes what it has to say.
+        memory: Bytes in use on its device and those it has, where it tells.
         short_of_memory: Whether the system ended the last process for want of memory.
     """
 
@@ -80,6 +81,7 @@ class WorkerProcess:
         self._not_before = 0.0
         self._kills = 0
         self._starts = self._crashes = 0
+        self.memory: tuple[int | None, int | None] = (None, None)
         self.short_of_memory = False
         which = f"-{number}" if number else ""
         self.log_file = config.log_folder / f"worker-{os.getpid()}{which}.log"
@@ -106,7 +108,8 @@ class WorkerProcess:
 
     def view(self, job: str) -> WorkerView:
         """Return how it is, with the job that it has, for metrics and the status page."""
-        return WorkerView(self.device, self.pid, self.ready, job, self._starts, self._crashes)
+        counts = self._starts, self._crashes
+        return WorkerView(self.device, self.pid, self.ready, job, *counts, *self.memory)
 
     def start(self) -> None:
         """Start the process; it connects when it is up."""
@@ -258,6 +261,7 @@ class WorkerProcess:
     def _forget(self) -> None:
         if self._process is not None and self._process.stdin is not None:
             self._process.stdin.close()
+        self.memory = (None, None)
         self._process = None
         self._identity = None
 

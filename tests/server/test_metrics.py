@@ -131,10 +131,12 @@ class TestLoop:
         metrics.received(10)
         metrics.sent(20)
         metrics.refused("bad_path")
-        metrics.device_memory("cuda:0", 3, 4)
         metrics.begin_turn()
         now[0] = 0.5
-        workers = [WorkerView("cpu", pid=7, starts=3, crashes=2), WorkerView("cuda:0", pid=0)]
+        workers = [
+            WorkerView("cpu", pid=7, starts=3, crashes=2),
+            WorkerView("cuda:0", memory_used=3, memory_total=4),
+        ]
         metrics.end_turn(clients=5, watchers=6, workers=workers)
         found = look(metrics, reader)
         expected = {

@@ -44,7 +44,7 @@ def main() -> int:
     session = Session(options)
     while (run := link.next_job()) is not None:
         sys.stderr.write(begin_mark(run.job))
-        run_job(Task(run, session, link, ProgressTeller(link, run.job)))
+        run_job(Task(run, session, link, ProgressTeller(link, run.job, options.device)))
         sys.stderr.write(end_mark(run.job))
     link.close()
     return 0

@@ -13,6 +13,7 @@ import zmq
 
 from smite_protocol.messages import Message
 from smite_protocol.wire import encode
+from smite_server.worker.device_memory import device_memory
 from smite_server.worker_messages import (
     MatteFile,
     WorkerAlive,
@@ -125,9 +126,10 @@ class Link:
 class ProgressTeller:
     """Tells a job's progress, not too often, with an estimate of the time left."""
 
-    def __init__(self, link: Link, job: str) -> None:
+    def __init__(self, link: Link, job: str, device: str) -> None:
         self._link = link
         self._job = job
+        self._device = device
         self._stage = ""
         self._begun = 0.0
         self._first = 0
@@ -144,6 +146,7 @@ class ProgressTeller:
         self._told = now
         made = done - self._first  # a job that goes on from a checkpoint does not begin at 0
         left = (now - self._begun) / made * (total - done) if made > 0 and total else None
+        used, total_memory = device_memory(self._device) or (None, None)
         self._link.progress(
             WorkerProgress(
                 job=self._job,
@@ -151,6 +154,8 @@ class ProgressTeller:
                 done=done,
                 total=total,
                 seconds_left=None if left is None else round(max(0.0, left), 2),
+                memory_used=used,
+                memory_total=total_memory,
             )
         )
 
