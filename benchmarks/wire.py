@@ -34,9 +34,8 @@ from smite_server.store import Store
 from tests.support.servers import ServerUnderTest, running_server
 
 from .timing import machine, report
+from .wire_sinks import CHANNELS, FRAME_BYTES, HEIGHT, WIDTH
 
-HEIGHT, WIDTH, CHANNELS = 2160, 4096, 4
-FRAME_BYTES = HEIGHT * WIDTH * CHANNELS * 2
 BLOCK = 1024 * 1024
 MEGABYTE = 1e6
 
@@ -83,9 +82,9 @@ def frame_bytes(number: int) -> bytes:
 
 def plain_copy(frames: list[bytes], folder: Path | None) -> float:
     """Copy frames to another process over a TCP socket; return the seconds until it has all."""
-    command = [sys.executable, "-m", "benchmarks.wire", "--sink", str(len(frames))]
+    command = [sys.executable, "-m", "benchmarks.wire_sinks", "plain", str(len(frames))]
     if folder is not None:
-        command += ["--folder", str(folder)]
+        command.append(str(folder))
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as sink:
         assert sink.stdout is not None
         port = int(sink.stdout.readline())
@@ -97,28 +96,9 @@ def plain_copy(frames: list[bytes], folder: Path | None) -> float:
             return time.perf_counter() - begun
 
 
-def sink(count: int, folder: Path | None) -> None:
-    """The other end of a plain copy; with a folder every frame is synced to a file."""
-    buffer = memoryview(bytearray(FRAME_BYTES))
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        print(listener.getsockname()[1], flush=True)
-        stream, _ = listener.accept()
-        with stream:
-            for number in range(count):
-                have = 0
-                while have < FRAME_BYTES:
-                    have += stream.recv_into(buffer[have:])
-                if folder is not None:
-                    with (folder / f"{number}.bin").open("wb") as file:
-                        file.write(buffer)
-                        file.flush()
-                        os.fsync(file.fileno())
-            stream.sendall(b"k")
-
-
 def zmq_copy(frames: list[bytes]) -> float:
     """Copy frames to another process over bare zmq sockets; return the seconds."""
-    command = [sys.executable, "-m", "benchmarks.wire", "--zmq-sink", str(len(frames))]
+    command = [sys.executable, "-m", "benchmarks.wire_sinks", "zmq", str(len(frames))]
     context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as other:
         assert other.stdout is not None
@@ -134,20 +114,6 @@ def zmq_copy(frames: list[bytes]) -> float:
         dealer.close()
         context.term()
     return seconds
-
-
-def zmq_sink(count: int) -> None:
-    """The other end of the bare zmq sockets."""
-    context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
-    router = context.socket(zmq.ROUTER)
-    router.bind("tcp://127.0.0.1:*")
-    print(router.getsockopt_string(zmq.LAST_ENDPOINT), flush=True)
-    for messages in (1, count):
-        for _ in range(messages):
-            identity = router.recv_multipart(copy=False)[0].bytes
-        router.send_multipart([identity, b"k"])
-    router.close()
-    context.term()
 
 
 def to_server(client: Client, frames: list[bytes]) -> float:
@@ -252,15 +218,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--folder", type=Path, help="where the server's spool is made")
     parser.add_argument("--json", type=Path)
-    parser.add_argument("--sink", type=int, default=0, help=argparse.SUPPRESS)
-    parser.add_argument("--zmq-sink", type=int, default=0, help=argparse.SUPPRESS)
     options = parser.parse_args()
-    if options.sink:
-        sink(options.sink, options.folder)
-        return
-    if options.zmq_sink:
-        zmq_sink(options.zmq_sink)
-        return
     frames = [frame_bytes(number) for number in range(options.frames)]
     with tempfile.TemporaryDirectory(dir=options.folder) as folder:
         seconds = measure(frames, options.rounds, Path(folder))

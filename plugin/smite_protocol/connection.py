@@ -266,7 +266,10 @@ class Connection:
         if self._monitor in ready:
             self._look_at_monitor()
         if self._dropped and self._greeted:
-            raise ServerLost(f"The connection to the server at {self.endpoint} broke.")
+            raise ServerLost(
+                f"The connection to the server at {self.endpoint} broke; see whether it still runs,"
+                " then `smite jobs`."
+            )
         return None
 
     def _look_at_monitor(self) -> None:

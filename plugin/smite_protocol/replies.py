@@ -30,7 +30,9 @@ class Welcome(Message):
     heartbeat_seconds: float = wire_field("send a heartbeat this often", low=0.05, high=60.0)
     client_timeout_seconds: float = wire_field("silent clients are dropped after", low=0.1)
     roots: Tuple[str, ...] = wire_field(
-        "folders it may touch; none: it accepts no paths", default=(), length=PATH_LENGTH
+        "folders it may touch, also as clients of its path map see them; none: it accepts no paths",
+        default=(),
+        length=PATH_LENGTH,
     )
     private: bool = wire_field("whether it ends with its clients", default=False)
     user: str = wire_field("who the server takes the client for", default="", since=2, length=64)

@@ -41,10 +41,14 @@ from . import __version__
 from .logs import name_in_log
 from .models import list_models
 from .parts import Parts
+from .path_mapping import roots_for_clients
 from .sessions import NOBODY_KNOWN, User
 from .steering import Steering
 from .submitting import Submitting
 from .watchers import cleared, sends_bytes
+
+MAX_ROOTS = 256
+"""As many as `welcome` may name."""
 
 
 class Handlers:
@@ -105,7 +109,7 @@ class Handlers:
             server=self._parts.store.server,
             backbone=config.backbone,
             device=config.device,
-            roots=tuple(str(root) for root in config.roots),
+            roots=roots_for_clients(config.roots, config.path_rules)[:MAX_ROOTS],
             private=config.private,
             user=user.name,
             max_file_bytes=config.limits.max_file_bytes,

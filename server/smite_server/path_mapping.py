@@ -101,6 +101,21 @@ def kept_rules(rules: Iterable[Rule]) -> list[list[str]]:
     return [[rule.client, str(Path(rule.server).resolve())] for rule in rules]
 
 
+def roots_for_clients(roots: Iterable[Path], rules: Iterable[Rule]) -> tuple[str, ...]:
+    """Return a server's roots, and what they are on the machines of its path map.
+
+    So a client sees from its own path whether the server can read it.
+    """
+    found = dict.fromkeys(str(root) for root in roots)
+    for client, server in kept_rules(rules):
+        for root in roots:
+            if Path(server).is_relative_to(root):
+                found[client] = None
+            elif root.is_relative_to(server):
+                found[to_client(str(root), (Rule(client, server),))] = None
+    return tuple(found)
+
+
 def seen_by_client(resolved: Mapping[str, Any], value: Any) -> Any:
     """Return ``value`` (text, or a result) with the paths that a job's client knows."""
     rules = [Rule(client, server) for client, server in resolved.get(RULES, ())]

@@ -91,6 +91,7 @@ class Submitting:
             return Submitted(job=same.job, state=same.state.value, attached=True)
         self.check_limits(user)
         stored = parts.store.add(replace(job, key=key, ready=True, stage="waiting"))
+        parts.places.changed()
         return Submitted(job=stored.job, state=stored.state.value)
 
     def _resolved(self, checked: Checked) -> dict[str, Any]:
@@ -184,6 +185,7 @@ class Submitting:
             parts.spool.discard(job.job)
             return Submitted(job=same.job, state=same.state.value, attached=True)
         queued = parts.store.change(job.job, key=key, ready=True, stage="waiting")
+        parts.places.changed()
         return Submitted(job=queued.job, state=queued.state.value)
 
     def _own_upload(self, identity: bytes, name: str) -> Job:

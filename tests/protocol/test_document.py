@@ -9,6 +9,7 @@ from smite_protocol.errors import error_codes
 from smite_protocol.fields import header_fields
 from smite_protocol.specs import Spec
 from smite_server import watchers
+from smite_server.config import Limits
 from tests.support import protocol_document
 
 
@@ -41,6 +42,9 @@ def test_limits_named_in_prose_are_those_of_the_code() -> None:
     assert f"{wire.MAX_HEADER_BYTES // 2**20} MiB and {scan.MAX_DEPTH} levels" in text
     assert f"{scan.MAX_VALUES:,} values in all" in text
     assert f"{fields.FREE_DEPTH} levels and {fields.FREE_ITEMS:,} values" in text
-    ahead = f"at most {watchers.AHEAD_WITH_PATHS} `matte_ready` ahead"
-    assert ahead in text
-    assert f"({watchers.AHEAD_WITH_BYTES} when they carry bytes)" in text
+    assert f"{watchers.AHEAD_WITH_PATHS} mattes; of those that carry bytes" in text
+    credit = f"{Limits().matte_credit_bytes // 2**20} MiB"
+    assert (
+        f"at most {watchers.AHEAD_WITH_BYTES}, and at most `watch.credit` bytes, or {credit}"
+        in text
+    )

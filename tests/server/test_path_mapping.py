@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -12,6 +14,7 @@ from smite_server.path_mapping import (
     RULES,
     Rule,
     map_spec,
+    roots_for_clients,
     seen_by_client,
     to_client,
     to_server,
@@ -136,3 +139,15 @@ def test_results_come_back_by_the_rules_of_their_job() -> None:
         "l": ["P:\\shows", "/tmp/x"],
     }
     assert seen_by_client({}, result) == result
+
+
+def test_clients_are_told_the_roots_as_they_see_them(tmp_path: Path) -> None:
+    shows = tmp_path.resolve() / "shows"
+    rules = (Rule("P:\\shows", str(shows)), Rule("/Volumes/a", str(shows / "a")))
+    assert roots_for_clients((shows / "a",), rules) == (
+        str(shows / "a"),
+        "P:\\shows\\a",
+        "/Volumes/a",
+    )
+    assert roots_for_clients((shows,), rules) == (str(shows), "P:\\shows", "/Volumes/a")
+    assert roots_for_clients((tmp_path / "other",), rules) == (str(tmp_path / "other"),)
