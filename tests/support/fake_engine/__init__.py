@@ -3,8 +3,9 @@
 Its settings have knobs to misbehave with: ``delay`` (seconds per frame), ``crash_at`` (frame at
 which the process kills itself, with ``crash_signal``), ``deaf`` (cancelling is not asked for),
 ``memory`` (largest window that fits), ``fail_at`` (frame at which an unforeseen error is raised),
-``hold_at`` (frame at which it waits until it is cancelled), ``once`` (a file that misbehaving makes;
-where it is there already, nothing misbehaves), ``log`` (a file that gets a line for each window).
+``hold_at`` (frame at which it waits until it is cancelled), ``once`` (a file that misbehaving
+makes; where it is there already, nothing misbehaves), ``log`` (a file that gets a line for each
+window).
 
 A window's maps depend on its frames and on the window before, as the engine's do: a shot that goes
 on elsewhere than it stopped shows it.
