@@ -57,6 +57,8 @@ class MatteWriter:
         self.template = template or DEFAULT_TEMPLATE
         self._metadata = dict(metadata or {})
         self._swept: set[Path] = set()
+        # Two servers may run one job for a moment, after one was killed: never under one name.
+        self._mark = f"{self._metadata.get('job', '')}."
         check_template(self.template)
         for part in self.parts:
             expand_template(self.template, shot, part, version, 0)
@@ -96,20 +98,24 @@ class MatteWriter:
             path = self.path(part, number)
             self._prepare(path.parent)
             metadata = {**self._metadata, "part": part, "frame": number}
-            _replace(path, encode_matte(matte, geometry, metadata))
+            _replace(path, encode_matte(matte, geometry, metadata), self._mark)
             files[part] = path
         with _told(self.out):
             sync_folders(path.parent for path in files.values())
         return files
 
     def _prepare(self, folder: Path) -> None:
-        """Makes the folder, and once clears what a killed process left there long ago."""
+        """Makes the folder, and once clears what a killed process left there.
+
+        That is what this very job left, or anybody long ago.
+        """
         if folder in self._swept:
             return
         try:
             make_synced_folder(folder)
             for leftover in folder.glob(".*.smite-tmp*"):
-                if time.time() - leftover.lstat().st_mtime > _STALE_SECONDS:
+                own = len(self._mark) > 1 and f".smite-tmp{self._mark}" in leftover.name
+                if own or time.time() - leftover.lstat().st_mtime > _STALE_SECONDS:
                     leftover.unlink(missing_ok=True)
         except OSError as error:
             raise MatteError(
@@ -167,9 +173,9 @@ def write_whole(path: Path, data: bytes) -> None:
         sync_folders([path.parent])
 
 
-def _replace(path: Path, data: bytes) -> None:
+def _replace(path: Path, data: bytes, mark: str = "") -> None:
     """`write_whole`, but for the folder, which is synced once for all files of a frame."""
-    temporary = path.with_name(f".{path.name}.smite-tmp{os.getpid()}")
+    temporary = path.with_name(f".{path.name}.smite-tmp{mark}{os.getpid()}")
     try:
         with _told(path):
             write_synced(temporary, data)

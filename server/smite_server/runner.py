@@ -338,7 +338,7 @@ class Runner:
     def _worker_ended(self, slot: Slot, reason: str) -> None:
         """Another worker is started for the next job; this one's is tried again, or fails."""
         log.error("worker ended", device=slot.process.device, reason=reason)
-        short_of_memory = slot.process.short_of_memory
+        short_of_memory, killed = slot.process.short_of_memory, slot.process.killed
         slot.process.forget()
         running, slot.running = slot.running, None
         if running is None:
@@ -357,13 +357,25 @@ class Runner:
             f"The worker process of job {job.job} stopped{where}{times}: {reason}. The server is"
             f" well and starts another for the next job; {slot.process.log_file} has the details."
         )
-        self._try_again(running, problem, short_of_memory=short_of_memory)
+        if killed and not running.sent:
+            again = "waiting for another try"  # it was not begun, so no try is lost
+            self._put_back(job.job, State.QUEUED, again, attempts=job.attempts - 1)
+            return
+        self._try_again(running, problem, short_of_memory=short_of_memory, killed=killed)
 
-    def _try_again(self, running: Running, problem: SmiteError, *, short_of_memory: bool) -> None:
+    def _try_again(
+        self,
+        running: Running,
+        problem: SmiteError,
+        *,
+        short_of_memory: bool,
+        killed: bool = False,
+    ) -> None:
         """Queue a job anew from its checkpoint, unless it was begun too often at one place.
 
-        Its windows are halved where memory ran out, or where it stopped at one place before. A
-        single fault is no sign of windows too large: the same ones give the same mattes.
+        Its windows are halved where memory ran out, or where its worker crashed twice at one
+        place. A single crash is no sign of windows too large, nor is a kill from outside: the
+        same windows give the same mattes.
         """
         job = self._store.find(running.job)
         if job.attempts >= self._config.max_attempts:
@@ -371,7 +383,7 @@ class Runner:
             return
         changes: dict[str, object] = {}
         window = running.window or job.window
-        if window > 1 and (short_of_memory or job.attempts > 1):
+        if window > 1 and (short_of_memory or (job.attempts > 1 and not killed)):
             changes["window"] = window // 2
         log.warning("job is tried again", job=job.job, attempt=job.attempts, **changes)
         self._put_back(job.job, State.QUEUED, "waiting for another try", **changes)

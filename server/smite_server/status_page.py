@@ -64,6 +64,7 @@ class StatusPage:
         self._metrics = metrics
         self._lock = threading.Lock()
         self._kept: tuple[float, dict[str, Any]] | None = None
+        self.metrics()  # what has happened until now is not counted
 
     @contextmanager
     def _reader(self) -> Iterator[StoreReader]:

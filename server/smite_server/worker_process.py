@@ -53,6 +53,7 @@ class WorkerProcess:
         log_file: Where it writes what it has to say.
         memory: Bytes in use on its device and those it has, where it tells.
         short_of_memory: Whether the system ended the last process for want of memory.
+        killed: Whether somebody ended it by force, which says nothing about the job.
     """
 
     def __init__(
@@ -79,10 +80,10 @@ class WorkerProcess:
         self._silent = 0.0
         self._failures = 0
         self._not_before = 0.0
-        self._kills = 0
+        self._kills: int | None = None
         self._starts = self._crashes = 0
         self.memory: tuple[int | None, int | None] = (None, None)
-        self.short_of_memory = False
+        self.short_of_memory = self.killed = False
         which = f"-{number}" if number else ""
         self.log_file = config.log_folder / f"worker-{os.getpid()}{which}.log"
 
@@ -195,17 +196,21 @@ class WorkerProcess:
         if self._process is None:
             return None
         status = self._process.poll()
+        self.short_of_memory = self.killed = False
         if status is None:
             return self._end_if_stuck()
         if status >= 0:
             return f"it ended with status {status}{last_words(self.log_file)}"
         name = signal.Signals(-status).name if -status in set(signal.Signals) else str(-status)
-        killed = -status == signal.SIGKILL
-        self.short_of_memory = killed and _out_of_memory_kills() > self._kills
-        if self.short_of_memory:
-            return f"it was killed by {name}: the system had run out of memory"
-        hint = "; the system may have run out of memory" if killed else ""
-        return f"it was killed by {name}{hint}"
+        if -status != signal.SIGKILL:
+            return f"it was killed by {name}"
+        kills = _out_of_memory_kills()
+        if kills is None or self._kills is None:
+            return f"it was killed by {name}; the system may have run out of memory"
+        self.short_of_memory, self.killed = kills > self._kills, kills == self._kills
+        if self.killed:
+            return f"it was killed by {name} from outside"
+        return f"it was killed by {name}: the system had run out of memory"
 
     def _end_if_stuck(self) -> str | None:
         timing, now = self._config.timing, time.monotonic()
@@ -266,13 +271,13 @@ class WorkerProcess:
         self._identity = None
 
 
-def _out_of_memory_kills() -> int:
-    """Return how many processes Linux has killed for want of memory; 0 where nobody counts."""
+def _out_of_memory_kills() -> int | None:
+    """Return how many processes Linux has killed for want of memory; None where nobody counts."""
     try:
         lines = KERNEL_COUNTERS.read_text("ascii").splitlines()
     except (OSError, UnicodeDecodeError):
-        return 0
-    return next((int(line.split()[1]) for line in lines if line.startswith("oom_kill ")), 0)
+        return None
+    return next((int(line.split()[1]) for line in lines if line.startswith("oom_kill ")), None)
 
 
 def cores() -> int:

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
+import OpenEXR
 import psutil
 import pytest
 
@@ -134,3 +135,41 @@ def test_clients_are_answered_while_it_drains_and_nothing_new_is_begun(
         assert client.job(late).state == "queued"
         assert server.process.wait(timeout=20) == 0
     assert rows(tmp_path, late)[0].state is State.QUEUED
+
+
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGKILL])
+def test_the_next_server_goes_on(stage: Path, tmp_path: Path, how: signal.Signals) -> None:
+    """With the same bytes as a job that nothing happened to, and no finished window again."""
+    log, settings = tmp_path / "windows.txt", {"window": 4, "overlap": 1, "delay": 0.05}
+    with shared(stage, tmp_path) as (server, client):
+        whole = client.submit(spec(stage, f"whole_{how}", **settings))
+        client.wait(whole)
+        job = client.submit(spec(stage, f"ended_{how}", **settings, log=str(log)))
+        queued = client.submit(spec(stage, f"behind_{how}"))
+        wait_for(lambda: rows(tmp_path, job)[0].checkpoint)
+        (worker,) = psutil.Process(server.process.pid).children()
+        server.process.send_signal(how)
+        server.process.wait(timeout=30)
+        # A worker that nobody listens to any more ends a moment later.
+        wait_for(lambda: not worker.is_running())
+    made = int(rows(tmp_path, job)[0].checkpoint.removeprefix("frames-").split(".")[0])
+    log.unlink()
+    with shared(stage, tmp_path) as (server, client):
+        for name in (job, queued):
+            assert client.wait(name).state == "done"
+    one, other = (matte_pixels(stage / f"{name}_{how}") for name in ("whole", "ended"))
+    assert one == other
+    windows = log.read_text().split()
+    assert windows[0] == f"{1001 + made}-{1004 + made}"
+    assert len(windows) == len(set(windows))
+    assert mattes(tmp_path, job) == 2 * FRAMES
+
+
+def matte_pixels(out: Path) -> list[bytes]:
+    """The mattes, without their headers, which name shot and job."""
+    found = []
+    for path in sorted(out.rglob("*.exr")):
+        with OpenEXR.File(str(path)) as file:
+            found.append(file.channels()["A"].pixels.tobytes())
+    assert len(found) == 2 * FRAMES
+    return found

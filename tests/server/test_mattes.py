@@ -98,7 +98,7 @@ def test_a_full_disk_is_told_and_leaves_nothing_behind(tmp_path: Path) -> None:
     target = writer.path("mane", 1)
     target.parent.mkdir(parents=True)
     target.write_bytes(b"the version from before")
-    temporary = target.with_name(f".{target.name}.smite-tmp{os.getpid()}")
+    temporary = target.with_name(f".{target.name}.smite-tmp.{os.getpid()}")
     temporary.symlink_to("/dev/full")
     with pytest.raises(MatteError, match=r"The disk is full: .*s_mane_v001\.0001\.exr; make room"):
         writer.write(1, mattes()[:1], GEOMETRY)
@@ -116,11 +116,14 @@ def test_what_a_killed_process_left_is_cleared_later(tmp_path: Path) -> None:
     folder = tmp_path / "s" / "mane"
     folder.mkdir(parents=True)
     old, new = folder / ".a.exr.smite-tmp1", folder / ".b.exr.smite-tmp2"
-    old.write_bytes(b"half")
-    new.write_bytes(b"half")
+    own = folder / ".c.exr.smite-tmpa1.3"
+    for path in (old, new, own):
+        path.write_bytes(b"half")
     os.utime(old, (time.time() - 7200,) * 2)
-    MatteWriter(tmp_path, "s", ("mane",)).write(1, mattes()[:1], GEOMETRY)
+    writer = MatteWriter(tmp_path, "s", ("mane",), metadata={"job": "a1"})
+    writer.write(1, mattes()[:1], GEOMETRY)
     assert not old.exists()
+    assert not own.exists(), "the job's last attempt"
     assert new.exists()
 
 

@@ -191,6 +191,8 @@ def test_a_real_server_counts(stage: Path, tmp_path: Path) -> None:
             found = values(answer.read())
     assert found["smite_refused_requests_total", ("unknown_model",)] == 1
     assert found["smite_worker_crashes_total", ()] >= 1
+    assert found["smite_jobs_ended_total", ("", "learn", "done")] == 1
+    assert found["smite_mattes_total", ()] >= 2
     assert found["smite_received_bytes_total", ()] > 100
     assert found["smite_sent_bytes_total", ()] > 100
     assert found["smite_clients", ()] == 1

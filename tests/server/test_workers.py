@@ -92,10 +92,10 @@ def test_kill_9_of_the_server(stage: Path, expected: dict[str, bytes], tmp_path:
             second.close()
 
 
-def test_a_second_fault_at_one_place_halves_the_windows_and_a_third_fails_that_job_alone(
+def test_a_second_crash_at_one_place_halves_the_windows_and_a_third_fails_that_job_alone(
     pool: Pool, tmp_path: Path
 ) -> None:
-    pool.submit("b33333333333", tmp_path / "2", window=4, crash_at=1002, delay=0.1)
+    pool.submit("b33333333333", tmp_path / "2", window=4, crash_at=1002, crash_signal=11, delay=0.1)
     pool.submit("b44444444444", tmp_path / "3")
     windows = []
     while not pool.state("b33333333333").final:
@@ -105,7 +105,7 @@ def test_a_second_fault_at_one_place_halves_the_windows_and_a_third_fails_that_j
     failed = pool.store.find("b33333333333")
     assert (failed.state, failed.error, failed.attempts) == (State.FAILED, "worker_died", 3)
     assert "stopped at mattes" in failed.message
-    assert "3 times in a row: it was killed by SIGKILL" in failed.message
+    assert "3 times in a row: it was killed by SIGSEGV" in failed.message
     assert len(list((tmp_path / "2").rglob("*.exr"))) == 2, "the frame before it is there"
     pool.run("b44444444444")
     assert pool.state("b44444444444") is State.DONE

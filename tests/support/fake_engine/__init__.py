@@ -1,10 +1,10 @@
 """A fast stand-in for `smite_engine`: the same API, parts told apart by their mean colour.
 
 Its settings have knobs to misbehave with: ``delay`` (seconds per frame), ``crash_at`` (frame at
-which the process kills itself), ``deaf`` (cancelling is not asked for), ``memory`` (largest window
-that fits), ``fail_at`` (frame at which an unforeseen error is raised), ``hold_at`` (frame at which
-it waits until it is cancelled), ``once`` (a file that misbehaving makes; where it is there already,
-nothing misbehaves), ``log`` (a file that gets a line for each window).
+which the process kills itself, with ``crash_signal``), ``deaf`` (cancelling is not asked for),
+``memory`` (largest window that fits), ``fail_at`` (frame at which an unforeseen error is raised),
+``hold_at`` (frame at which it waits until it is cancelled), ``once`` (a file that misbehaving makes;
+where it is there already, nothing misbehaves), ``log`` (a file that gets a line for each window).
 
 A window's maps depend on its frames and on the window before, as the engine's do: a shot that goes
 on elsewhere than it stopped shows it.
@@ -107,6 +107,7 @@ class SegmentSettings(_Settings):
     window: int | None = None
     delay: float = 0.0
     crash_at: int | None = None
+    crash_signal: int = signal.SIGKILL
     fail_at: int | None = None
     hold_at: int | None = None
     memory: int = 1000
@@ -289,7 +290,7 @@ def _misbehave(number: int, settings: SegmentSettings) -> None:
             return
         Path(settings.once).touch()
     if settings.crash_at == number:
-        os.kill(os.getpid(), signal.SIGKILL)
+        os.kill(os.getpid(), settings.crash_signal)
     if settings.fail_at == number:
         raise RuntimeError("something nobody thought of")
     end = time.monotonic() + settings.delay
