@@ -172,7 +172,7 @@ def _who(peer: Peer) -> dict[str, Any]:
 def _about(message: Message) -> dict[str, Any]:
     """Return what a message is about: its job, and the paths that it names."""
     if isinstance(message, Hello):
-        return {"program": message.name, "client": message.client[:8]}
+        return {"program": message.name, "client": message.client[:8], "says": message.user}
     source = message.spec if isinstance(message, Submit) else message
     paths = {name: getattr(source, name, None) for name in PATH_FIELDS}
     found: dict[str, Any] = {"paths": {name: path for name, path in paths.items() if path}}

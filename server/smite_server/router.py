@@ -147,7 +147,9 @@ class Router:
     def run(self, stopping: Callable[[], int]) -> None:
         """Serve until ``stopping``, how often the server was asked to end, lets it.
 
-        A shared server's unfinished jobs then wait for the next one, a private one's fail.
+        A shared server's unfinished jobs then wait for the next one, a private one's fail. Raises
+        DiskFull, InternalError when the store cannot be written: what is not stored is not done,
+        so the server ends, and the next one goes on from what is.
         """
         poller = zmq.Poller()
         poller.register(self._socket, zmq.POLLIN)
@@ -168,8 +170,12 @@ class Router:
 
     def _close(self) -> None:
         self._retention.stop()
-        self._runner.close()
         self._guard.close()
+        try:
+            self._runner.close()
+        except SmiteError as problem:
+            log.error("jobs could not be put back, the next server does", problem=problem.message)
+            self._context.destroy(linger=0)
         self._socket.close()
         self._context.term()
         self._store.close()

@@ -17,7 +17,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from smite_protocol.errors import BadPath, UnknownJob
+from smite_protocol.errors import BadPath, DiskFull, InternalError, UnknownJob
 
 from . import queue
 from .jobs import Job, Matte, State, check_transition
@@ -87,20 +87,29 @@ class Store:
 
     @contextmanager
     def _transaction(self, *, durable: bool = True) -> Iterator[None]:
-        """Write all or nothing; ``durable``: it is on the disk at the end of the context."""
+        """Write all or nothing; ``durable``: it is on the disk at the end of the context.
+
+        Raises DiskFull, InternalError when SQLite cannot write; nothing is changed then.
+        """
         if durable != self._durable:
             # In WAL mode FULL adds a sync of the log to each commit, which also keeps all
             # commits before it.
             self._db.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
             self._durable = durable
-        self._db.execute("BEGIN IMMEDIATE")
         try:
+            self._db.execute("BEGIN IMMEDIATE")
             yield
             self._db.execute("COMMIT")
+        except sqlite3.OperationalError as problem:
+            self._roll_back()
+            raise _unwritten(problem) from problem
         except BaseException:
-            if self._db.in_transaction:  # a full disk may have ended it already
-                self._db.execute("ROLLBACK")
+            self._roll_back()
             raise
+
+    def _roll_back(self) -> None:
+        if self._db.in_transaction:  # a full disk may have ended it already
+            self._db.execute("ROLLBACK")
 
     def add(self, job: Job) -> Job:
         """Store a new job of this server, last among its equals, and return it."""
@@ -368,6 +377,12 @@ def _moment(before: Job, state: State) -> dict[str, Any]:
     if not before.state.final:
         return {}
     return {"finished": None, "error": "", "message": "", "seconds_left": None, "device": ""}
+
+
+def _unwritten(problem: sqlite3.OperationalError) -> DiskFull | InternalError:
+    if problem.sqlite_errorcode & 0xFF == sqlite3.SQLITE_FULL:
+        return DiskFull("The disk of the server's job store is full; make room there.")
+    return InternalError(f"The server's job store cannot be written ({problem}).")
 
 
 def _marks(values: Sequence[str]) -> str:

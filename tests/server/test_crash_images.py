@@ -12,14 +12,15 @@ import shutil
 import signal
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import OpenEXR
 import psutil
 import pytest
 
-from smite_protocol import SegmentSpec, files_of_plate
+from smite_protocol import DoctorSpec, SegmentSpec, files_of_plate
+from smite_protocol.errors import SmiteError
 from smite_protocol.messages import PutFile, Submit
 from smite_server.config import Timing
 from smite_server.jobs import State
@@ -130,3 +131,24 @@ def test_every_copy_goes_on_to_a_good_end(
         assert (half.state, half.error) == (State.FAILED, "job_failed")
         store.close()
     assert unfinished >= len(copies), "the copies were made too late to show anything"
+
+
+@pytest.mark.slow
+def test_a_store_that_cannot_be_written_ends_the_server_and_loses_nothing(tmp_path: Path) -> None:
+    home, accepted = tmp_path / "home", []
+    with running_server(home) as first:
+        process = psutil.Process(first.process.pid)
+        # What a full disk is to the others: no file grows over this, the log of SQLite first.
+        process.rlimit(psutil.RLIMIT_FSIZE, (150_000, psutil.RLIM_INFINITY))
+        with (
+            raw_client(first.live.endpoint, "c") as client,
+            suppress(SmiteError, AssertionError),  # refused, or no answer any more
+        ):
+            while True:
+                accepted.append(client.ask(Submit(spec=DoctorSpec())).job)
+        assert first.process.wait(timeout=30) != 0
+        assert "job store cannot be written" in (home / "server.log").read_text("utf-8")
+    with running_server(home) as second, second.client() as following:
+        for job in accepted:
+            following.wait(job)
+    assert len(accepted) > 1

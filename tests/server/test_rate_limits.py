@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from smite_protocol.errors import LimitReached
+from smite_protocol.messages import Alive, ErrorReply, Heartbeat, ListJobs, Welcome
 from smite_server.config import Limits
 from smite_server.guard import rate_limits
 from smite_server.rate_limits import MAX_REMEMBERED, Buckets, Manners, Rate, RateLimits
+from tests.support.raw_peer import raw_peer
+from tests.support.servers import running_server
 
 
 class Clock:
@@ -103,3 +109,20 @@ def test_defaults_let_an_upload_of_small_frames_through() -> None:
     found = rate_limits(Limits())
     for _ in range(Limits().max_frames):
         found.check("anna", "put_file")
+
+
+def test_a_server_says_when_to_go_on(tmp_path: Path) -> None:
+    """Over a real socket: refused with a code, noted, and heartbeats pass all the same."""
+    with running_server(tmp_path, limits=Limits(requests_per_second=1)) as server:
+        with raw_peer(server.live.endpoint) as peer, raw_peer(server.live.endpoint) as other:
+            assert isinstance(peer.hello(), Welcome)
+            replies = [peer.ask(ListJobs()) for _ in range(20)]
+            refused = [reply for reply in replies if isinstance(reply, ErrorReply)]
+            assert len(refused) >= 10
+            assert {reply.code for reply in refused} == {"limit_reached"}
+            assert isinstance(peer.ask(Heartbeat()), Alive)
+            assert isinstance(other.hello(), Welcome)
+        lines = (server.config.log_folder / "audit.jsonl").read_text("ascii").splitlines()
+        noted = [line for line in map(json.loads, lines) if line["what"] == "limit"]
+        assert len(noted) == len(refused)
+        assert noted[0]["asked"] == "list_jobs"

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from smite_protocol.errors import BadPath, InternalError, UnknownJob
+from smite_protocol.errors import BadPath, DiskFull, InternalError, UnknownJob
 from smite_protocol.messages import FINAL_STATES, STATES
 from smite_server.jobs import TRANSITIONS, Job, Matte, State, check_transition, new_job_id
 from smite_server.store import Store
@@ -274,6 +274,18 @@ def test_file_that_is_no_database(tmp_path: Path) -> None:
     (tmp_path / "jobs.sqlite").write_text("hello " * 1000)
     with pytest.raises(BadPath, match="cannot be used"):
         Store(tmp_path / "jobs.sqlite", "a")
+
+
+def test_a_full_disk_changes_nothing_and_passes(store: Store) -> None:
+    names = [store.add(job()).job]
+    (pages,) = store._db.execute("PRAGMA page_count").fetchone()
+    store._db.execute(f"PRAGMA max_page_count = {pages}")
+    with pytest.raises(DiskFull, match="job store is full"):
+        store.add(job(spec={"large": "x" * 100_000}))
+    assert [found.job for found in store.list_jobs(ended=True, limit=9)] == names
+    store._db.execute("PRAGMA max_page_count = 100000")
+    names.append(store.add(job(spec={"large": "x" * 100_000})).job)
+    assert [found.job for found in store.open_jobs()] == names
 
 
 WRITER = """
