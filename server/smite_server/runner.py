@@ -180,8 +180,8 @@ class Runner:
             job = self._store.next_queued()
             if job is None:
                 return
-            if not slot.process.running:
-                slot.process.start()
+            if not slot.process.running and not slot.process.start():
+                continue
             slot.running = Running(job.job)
             self._store.move(
                 job.job,

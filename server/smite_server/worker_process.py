@@ -112,8 +112,8 @@ class WorkerProcess:
         counts = self._starts, self._crashes
         return WorkerView(self.device, self.pid, self.ready, job, *counts, *self.memory)
 
-    def start(self) -> None:
-        """Start the process; it connects when it is up."""
+    def start(self) -> bool:
+        """Start the process; it connects when it is up. Return False where none can be started."""
         self._token = secrets.token_hex(24)
         self._identity = None
         self._started = self._looked = time.monotonic()
@@ -126,17 +126,23 @@ class WorkerProcess:
             "PYTHONPATH": os.pathsep.join(entry for entry in sys.path if entry),
             **self._threads(),
         }
-        with self.log_file.open("ab") as output:
-            self._process = subprocess.Popen(
-                [sys.executable, "-m", "smite_server.worker", *self._arguments()],
-                stdin=subprocess.PIPE,
-                stdout=output,
-                stderr=output,
-                env=environment,
-                start_new_session=True,
-            )
+        try:
+            with self.log_file.open("ab") as output:
+                self._process = subprocess.Popen(
+                    [sys.executable, "-m", "smite_server.worker", *self._arguments()],
+                    stdin=subprocess.PIPE,
+                    stdout=output,
+                    stderr=output,
+                    env=environment,
+                    start_new_session=True,
+                )
+        except OSError as problem:  # a full disk, no processes left: it may pass
+            log.error("worker cannot be started", device=self.device, problem=str(problem))
+            self._wait_longer()
+            return False
         self._starts += 1
         log.info("worker started", pid=self.pid, device=self.device)
+        return True
 
     def _threads(self) -> dict[str, str]:
         """The number of CPU threads, where libraries look for it: as configured, else its share.
@@ -231,10 +237,13 @@ class WorkerProcess:
         """Let go of a process that has ended; one that was never up is not tried again at once."""
         self._crashes += self._process is not None
         if self._process is not None and not self.ready:
-            wait = min(FIRST_WAIT * 2.0**self._failures, LONGEST_WAIT)
-            self._not_before = time.monotonic() + wait
-            self._failures += 1
+            self._wait_longer()
         self._forget()
+
+    def _wait_longer(self) -> None:
+        wait = min(FIRST_WAIT * 2.0 ** min(self._failures, 10), LONGEST_WAIT)
+        self._not_before = time.monotonic() + wait
+        self._failures += 1
 
     def kill(self) -> None:
         """End the process at once, by force, and forget it."""

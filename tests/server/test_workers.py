@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import itertools
 import random
 import signal
@@ -170,9 +171,9 @@ def test_a_worker_that_does_not_come_up_is_not_started_at_once_again(
     starts: list[float] = []
     start = worker_process.WorkerProcess.start
 
-    def noted(process: worker_process.WorkerProcess) -> None:
+    def noted(process: worker_process.WorkerProcess) -> bool:
         starts.append(time.monotonic())
-        start(process)
+        return start(process)
 
     monkeypatch.setattr(worker_process.WorkerProcess, "start", noted)
     with pool_of(stage, tmp_path / "home") as pool:
@@ -185,6 +186,23 @@ def test_a_worker_that_does_not_come_up_is_not_started_at_once_again(
     assert len(waits) == 2
     assert waits[0] >= worker_process.FIRST_WAIT
     assert waits[1] >= 2 * worker_process.FIRST_WAIT
+
+
+def test_a_worker_that_cannot_be_started_leaves_the_job_in_the_queue(
+    stage: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with pool_of(stage, tmp_path / "home") as pool:
+        pool.submit("c66666666666", tmp_path / "out")
+        monkeypatch.setattr(worker_process.subprocess, "Popen", full)
+        pool.turn()
+        assert pool.state("c66666666666") is State.QUEUED
+        monkeypatch.undo()
+        pool.run("c66666666666")
+        found = pool.store.find("c66666666666")
+        assert (found.state, found.attempts) == (State.DONE, 1)
 
 
 def test_memory_that_the_system_took_back_halves_the_windows_at_once(
