@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+import time
 from collections import deque
 from dataclasses import dataclass
 from typing import Deque, Iterable, Iterator, Union
 
 from .checksums import checksum_of
-from .errors import BadChecksum, BadMessage, NotGreeted, ServerLost, SmiteError, TooLarge
+from .errors import (
+    BadChecksum,
+    BadMessage,
+    LimitReached,
+    NotGreeted,
+    ServerLost,
+    SmiteError,
+    TooLarge,
+)
 from .link import Link
 from .replies import Received
 from .requests import PutFile, PutPixels
@@ -23,7 +32,9 @@ MOST_BYTES_IN_FLIGHT = 64 * 1024 * 1024
 LEAST_IN_FLIGHT = 2
 """So many may be on their way whatever their size, so that the wire is not idle."""
 ATTEMPTS = 4
-"""How often a file that the server receives damaged is sent."""
+"""How often a file is sent that the server receives damaged, or too soon."""
+SLOWER_SECONDS = 1.0
+"""Wait after a file that came faster than the server takes them."""
 MOST_LOSSES = 10
 """Losses in a row without one file received in between, after which sending is given up."""
 
@@ -124,10 +135,12 @@ class Sending:
         except (ServerLost, NotGreeted) as problem:
             self._recover(problem)
             return
-        except BadChecksum:
+        except (BadChecksum, LimitReached) as problem:
             self._sent.popleft()
             if entry.attempts >= ATTEMPTS:
                 raise
+            if isinstance(problem, LimitReached):
+                time.sleep(SLOWER_SECONDS)
             entry.attempts += 1
             self._sent.append(entry)
             self._post(entry)

@@ -133,6 +133,25 @@ def test_wire_that_damages_everything_is_told(server: RawServer) -> None:
     assert proxy.counts["corrupted put_file"] == 4
 
 
+def test_upload_slows_down_where_the_server_asks_for_it(
+    server: RawServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("smite_protocol.sending.SLOWER_SECONDS", 0.01)
+    refused: set[str] = set()
+
+    def busy(request: Request) -> Iterable[Out]:
+        name = request.body["path"]
+        if name not in refused:
+            refused.add(name)
+            return [error("limit_reached")]
+        return [Out("received", {"job": JOB, "count": 1})]
+
+    server.answers["put_file"] = busy
+    with Client(server.endpoint) as client:
+        assert client.send_frames(JOB, files(5)) == 5
+    assert len(server.of_type("put_file")) == 10
+
+
 def test_error_stops_the_upload_with_the_servers_sentence(server: RawServer) -> None:
     def full(request: Request) -> Iterable[Out]:
         if request.body["path"] == "a.3.exr":
