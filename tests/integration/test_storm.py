@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-
 from tests.support.storm.keeper import ServerKeeper
 from tests.support.storm.storm import Weather, prepare, sail
 

@@ -59,7 +59,7 @@ class Weather:
 
 @dataclass
 class Damage:
-    """What the storm did, and what was found amiss afterwards; ``wrong`` is empty if all is well."""
+    """What the storm did, and what was found amiss afterwards: nothing, if ``wrong`` is empty."""
 
     blows: dict[str, int]
     states: dict[str, int]
