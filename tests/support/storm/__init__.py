@@ -1,0 +1,1 @@
+"""A storm over a server: everything is killed at random moments, and then the damage is counted."""
