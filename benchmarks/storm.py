@@ -80,12 +80,12 @@ def main() -> int:
     found: dict[str, Any] = {}
     with tempfile.TemporaryDirectory(prefix="smite-storm-") as name:
         if options.jobs:
-            weather = Weather(options.seed, options.clients, options.jobs, corrupt=0.01,
+            weather = Weather(options.seed, options.clients, options.jobs, corrupt=0.05,
                               seconds=3000)  # fmt: skip
             found["fake"] = asdict(fake_storm(_folder(name, "fake"), weather))
         if options.real:
             weather = Weather(options.seed, min(options.clients, 4), options.real,
-                              every=(4.0, 12.0), corrupt=0.01, seconds=3000)  # fmt: skip
+                              every=(4.0, 12.0), corrupt=0.05, seconds=3000)  # fmt: skip
             found["real"] = asdict(real_storm(_folder(name, "real"), weather))
     options.json.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
     print(json.dumps(found, indent=1))

@@ -1,4 +1,4 @@
-"""Disks that are full in the middle of a job: nothing half written, a clear reason, and on again."""
+"""Disks that fill up in the middle of a job: nothing half written, a clear reason, and on."""
 
 from __future__ import annotations
 

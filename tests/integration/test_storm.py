@@ -14,7 +14,7 @@ SETTINGS = {"delay": 0.02}
 def test_nothing_is_lost_in_a_storm(tmp_path: Path) -> None:
     stage = tmp_path / "stage"
     stage.mkdir()
-    weather = Weather(seed=3, clients=4, jobs=16, frames=FRAMES, corrupt=0.02, seconds=240)
+    weather = Weather(seed=3, clients=4, jobs=16, frames=FRAMES, corrupt=0.1, seconds=240)
     keeper = ServerKeeper(
         tmp_path / "home", clock_seed=7, roots=(stage,), device="cpu,cpu", max_attempts=50
     )

@@ -22,7 +22,7 @@ from smite_protocol import Client, LearnSpec, SegmentSpec
 from smite_server.jobs import Job, State
 from smite_server.store import Store
 from tests.support import footage
-from tests.support.proxy import Proxy
+from tests.support.proxy import Faults, Proxy
 from tests.support.servers import REPOSITORY
 from tests.support.storm.keeper import ServerKeeper, environment
 from tests.support.storm.ledger import Ledger, Seen
@@ -41,7 +41,7 @@ class Weather:
         frames: Of each job's plate.
         every: Seconds between two blows, drawn from this range.
         blows: How often each thing is hit, relative to the others.
-        corrupt: Share of the frames on the wire that get a wrong byte.
+        corrupt: Share of the raw frames on the wire that get wrong bytes.
         seconds: When the storm counts as one that never ends.
     """
 
@@ -82,13 +82,14 @@ def sail(keeper: ServerKeeper, stage: Path, weather: Weather, settings: dict[str
     begun = time.monotonic()
     work = _deal(stage, weather, settings)
     (stage / "ledgers").mkdir(exist_ok=True)
-    with Proxy(keeper.config.endpoint, seed=weather.seed, corrupt=weather.corrupt) as proxy:
+    faults = Faults(corrupt=weather.corrupt)
+    with Proxy(keeper.config.endpoint, seed=weather.seed, faults=faults) as proxy:
         fleet = [
             _Client(stage / "ledgers", index, entries, proxy.endpoint, keeper.config.home)
             for index, entries in enumerate(work)
         ]
         blows = _blow(keeper, fleet, weather)
-        corrupted = proxy.corrupted
+        corrupted = proxy.counts["corrupted"]
     ended = _wait_for_quiet(keeper.config.store_file)
     seen = {shot: found for boat in fleet for shot, found in boat.ledger.read().items()}
     entries = [entry for mine in work for entry in mine]
