@@ -241,17 +241,17 @@ class TestSubmittedAgain:
     def test_broken_off_by_its_worker(self, client: Client, learned: Path, stage: Path) -> None:
         spec = segment(stage, "worker_died", crash_at=1004)
         job = client.submit(spec)
-        wait_for(lambda: client.job(job).final)
+        wait_for(lambda: client.job(job).final, seconds=90)
         assert client.job(job).error == "worker_died"
         assert client.submit(spec) == job
-        wait_for(lambda: client.job(job).final)
+        wait_for(lambda: client.job(job).final, seconds=90)
         assert seqs_quietly(client, job) == list(range(1, 7))
 
     def test_cancelled_is_made_anew(self, client: Client, learned: Path, stage: Path) -> None:
         spec = segment(stage, "cancelled_anew", delay=0.05)
         first = client.submit(spec)
         client.cancel(first)
-        wait_for(lambda: client.job(first).final)
+        wait_for(lambda: client.job(first).final, seconds=90)
         second = client.submit(spec)
         assert second != first
         client.wait(second)
@@ -267,11 +267,11 @@ class TestSubmittedAgain:
     ) -> None:
         spec = SegmentSpec(model="cart", shot="kept", settings={"crash_at": 1004, "window": 1})
         first = client.submit(spec, plate=files_of_plate(stage / "plate"))
-        wait_for(lambda: client.job(first).final)
+        wait_for(lambda: client.job(first).final, seconds=90)
         assert (server.config.spool_folder / first / "plate").is_dir()
         second = client.submit(spec, plate=files_of_plate(stage / "plate"))
         assert second == first
-        wait_for(lambda: client.job(first).final)
+        wait_for(lambda: client.job(first).final, seconds=90)
         states = [found.state for found in client.jobs(limit=2)]
         assert states == ["cancelled", "failed"], "the second upload was not needed"
 
