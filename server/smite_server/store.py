@@ -50,7 +50,7 @@ class Store:
         self.private = private
         self._max_running = max_running_per_user
         self._turn = itertools.count(1)
-        self._served: dict[str, int] = {}
+        self.served: dict[str, int] = {}
         self._durable = False
         try:
             self._db = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None)
@@ -154,7 +154,7 @@ class Store:
             self._update(job, {"state": state.value, **_moment(before, state), **changes})
         found = self.find(job)
         if state is State.RUNNING and found.server == self.server:
-            self._served[found.user] = next(self._turn)
+            self.served[found.user] = next(self._turn)
         return found
 
     def _update(self, job: str, changes: dict[str, Any]) -> None:
@@ -201,7 +201,7 @@ class Store:
     def next_queued(self) -> Job | None:
         """Return this server's job whose turn it is (`queue`), of those that have all they need."""
         waiting, running = self._standing(ready=True)
-        found = queue.next_of(waiting, running, self._served, self._max_running)
+        found = queue.next_of(waiting, running, self.served, self._max_running)
         return None if found is None else self.find(found.job)
 
     def places(self) -> tuple[list[Waiting], int]:
@@ -210,12 +210,7 @@ class Store:
         Those that wait for their files have no turn yet.
         """
         waiting, running = self._standing(ready=True)
-        return queue.in_order(waiting, running, self._served), sum(running.values())
-
-    @property
-    def served(self) -> dict[str, int]:
-        """When each user's last job was begun, as `queue.in_order` reads it; a copy."""
-        return dict(self._served)
+        return queue.in_order(waiting, running, self.served), sum(running.values())
 
     def _standing(self, *, ready: bool) -> tuple[list[Waiting], dict[str, int]]:
         """Return this server's queued jobs, only ready ones if asked, and its users' running."""
@@ -259,8 +254,7 @@ class Store:
             " ORDER BY number LIMIT 1",
             (self.server, key, *_OPEN),
         )
-        row = rows.fetchone()
-        return None if row is None else _from_row(row)
+        return next(map(_from_row, rows), None)
 
     def failed_work(self, key: str, user: str, errors: Collection[str]) -> Job | None:
         """Return a user's newest job with this key, of any server, if it failed so."""
