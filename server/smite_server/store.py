@@ -158,9 +158,9 @@ class Store:
         return found
 
     def _update(self, job: str, changes: dict[str, Any]) -> None:
-        settings = ", ".join(f"{name} = ?" for name in changes)
-        values = [_to_column(name, value) for name, value in changes.items()]
-        self._db.execute(f"UPDATE jobs SET {settings} WHERE job = ?", [*values, job])
+        names = ", ".join(f"{name} = ?" for name in changes)
+        values = [_to_column(*change) for change in changes.items()] + [job]
+        self._db.execute(f"UPDATE jobs SET {names} WHERE job = ?", values)
 
     def adopt(self, jobs: Sequence[Job], **changes: Any) -> list[Job]:
         """Take jobs of servers that have gone, and return those that are this server's now.
@@ -219,12 +219,11 @@ class Store:
             f" WHERE server = ? AND state = 'queued'{' AND ready = 1' if ready else ''}",
             (self.server,),
         )
-        waiting = [Waiting(**dict(row)) for row in rows]
         running = self._db.execute(
             "SELECT user, COUNT(*) FROM jobs WHERE server = ? AND state = 'running' GROUP BY user",
             (self.server,),
         )
-        return waiting, dict(running.fetchall())
+        return [Waiting(**dict(row)) for row in rows], dict(running.fetchall())
 
     def equals(self, job: Job) -> list[Waiting]:
         """Return the queued jobs among which ``job`` has its rank, itself among them."""
