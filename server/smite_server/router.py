@@ -123,7 +123,7 @@ class Router:
     @property
     def served(self) -> dict[str, int]:
         """When each user's last job was begun; for any thread."""
-        return self._store.served
+        return dict(self._store.served)
 
     def _bind(self, guard: Guard) -> zmq.Socket[bytes]:
         config = self._config

@@ -50,7 +50,7 @@ class Store:
         self.private = private
         self._max_running = max_running_per_user
         self._turn = itertools.count(1)
-        self._served: dict[str, int] = {}
+        self.served: dict[str, int] = {}
         self._durable = False
         try:
             self._db = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None)
@@ -154,13 +154,13 @@ class Store:
             self._update(job, {"state": state.value, **_moment(before, state), **changes})
         found = self.find(job)
         if state is State.RUNNING and found.server == self.server:
-            self._served[found.user] = next(self._turn)
+            self.served[found.user] = next(self._turn)
         return found
 
     def _update(self, job: str, changes: dict[str, Any]) -> None:
-        settings = ", ".join(f"{name} = ?" for name in changes)
-        values = [_to_column(name, value) for name, value in changes.items()]
-        self._db.execute(f"UPDATE jobs SET {settings} WHERE job = ?", [*values, job])
+        names = ", ".join(f"{name} = ?" for name in changes)
+        values = [_to_column(*change) for change in changes.items()] + [job]
+        self._db.execute(f"UPDATE jobs SET {names} WHERE job = ?", values)
 
     def adopt(self, jobs: Sequence[Job], **changes: Any) -> list[Job]:
         """Take jobs of servers that have gone, and return those that are this server's now.
@@ -201,7 +201,7 @@ class Store:
     def next_queued(self) -> Job | None:
         """Return this server's job whose turn it is (`queue`), of those that have all they need."""
         waiting, running = self._standing(ready=True)
-        found = queue.next_of(waiting, running, self._served, self._max_running)
+        found = queue.next_of(waiting, running, self.served, self._max_running)
         return None if found is None else self.find(found.job)
 
     def places(self) -> tuple[list[Waiting], int]:
@@ -210,12 +210,7 @@ class Store:
         Those that wait for their files have no turn yet.
         """
         waiting, running = self._standing(ready=True)
-        return queue.in_order(waiting, running, self._served), sum(running.values())
-
-    @property
-    def served(self) -> dict[str, int]:
-        """When each user's last job was begun, as `queue.in_order` reads it; a copy."""
-        return dict(self._served)
+        return queue.in_order(waiting, running, self.served), sum(running.values())
 
     def _standing(self, *, ready: bool) -> tuple[list[Waiting], dict[str, int]]:
         """Return this server's queued jobs, only ready ones if asked, and its users' running."""
@@ -224,12 +219,11 @@ class Store:
             f" WHERE server = ? AND state = 'queued'{' AND ready = 1' if ready else ''}",
             (self.server,),
         )
-        waiting = [Waiting(**dict(row)) for row in rows]
         running = self._db.execute(
             "SELECT user, COUNT(*) FROM jobs WHERE server = ? AND state = 'running' GROUP BY user",
             (self.server,),
         )
-        return waiting, dict(running.fetchall())
+        return [Waiting(**dict(row)) for row in rows], dict(running.fetchall())
 
     def equals(self, job: Job) -> list[Waiting]:
         """Return the queued jobs among which ``job`` has its rank, itself among them."""
@@ -259,8 +253,7 @@ class Store:
             " ORDER BY number LIMIT 1",
             (self.server, key, *_OPEN),
         )
-        row = rows.fetchone()
-        return None if row is None else _from_row(row)
+        return next(map(_from_row, rows), None)
 
     def failed_work(self, key: str, user: str, errors: Collection[str]) -> Job | None:
         """Return a user's newest job with this key, of any server, if it failed so."""

@@ -40,7 +40,7 @@ class StoreReader(Store):
 
     def __init__(self, path: Path, server: str, *, served: Mapping[str, int] | None = None) -> None:
         self.server = server
-        self._served = dict(served or {})
+        self.served = dict(served or {})
         try:
             self._db = sqlite3.connect(
                 f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=BUSY_SECONDS

@@ -48,7 +48,7 @@ class Pool:
         spec = SegmentSpec(
             model="cart", plate=self.plate, out=str(out), shot="s", settings=settings
         )
-        resolved = {"model": str(self.model), "plate": self.plate, "out": str(out)}
+        resolved = {"model": str(self.model), "plate": self.plate, "out": str(out), "roots": ["/"]}
         self.store.add(Job(job, "segment", "s", to_map(spec), resolved))
 
     def state(self, job: str) -> State:

@@ -114,7 +114,12 @@ class ShotUnderTest:
         self, line: Line, *, checkpoint: str = "", window: int = 0, job: str = JOB
     ) -> dict[str, Any]:
         """Run the job's function as a worker does."""
-        resolved = {"model": str(self.model), "plate": self.plate, "out": str(self.out)}
+        resolved = {
+            "model": str(self.model),
+            "plate": self.plate,
+            "out": str(self.out),
+            "roots": ["/"],
+        }
         order = WorkerRun(
             job=job,
             kind="segment",
