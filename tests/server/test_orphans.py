@@ -238,7 +238,19 @@ class TestKill9:
 class TestSubmittedAgain:
     """What the same work becomes when its last job has ended."""
 
-    def test_broken_off_by_its_worker(self, client: Client, learned: Path, stage: Path) -> None:
+    @pytest.fixture
+    def once(self, learned: Path, tmp_path: Path) -> Iterator[ServerUnderTest]:
+        """A server that tries a job once."""
+        with running_server(tmp_path / "home", roots=(learned,), max_attempts=1) as found:
+            yield found
+
+    @pytest.fixture
+    def client_of_once(self, once: ServerUnderTest) -> Iterator[Client]:
+        with once.client() as found:
+            yield found
+
+    def test_broken_off_by_its_worker(self, client_of_once: Client, stage: Path) -> None:
+        client = client_of_once
         spec = segment(stage, "worker_died", crash_at=1004)
         job = client.submit(spec)
         wait_for(lambda: client.job(job).final, seconds=90)
@@ -263,12 +275,14 @@ class TestSubmittedAgain:
         assert client.submit(spec) != first
 
     def test_sent_files_are_kept_for_it(
-        self, client: Client, server: ServerUnderTest, stage: Path
+        self, client_of_once: Client, once: ServerUnderTest, stage: Path
     ) -> None:
-        spec = SegmentSpec(model="cart", shot="kept", settings={"crash_at": 1004, "window": 1})
+        client = client_of_once
+        model = str(stage / "cart.safetensors")
+        spec = SegmentSpec(model=model, shot="kept", settings={"crash_at": 1004, "window": 1})
         first = client.submit(spec, plate=files_of_plate(stage / "plate"))
         wait_for(lambda: client.job(first).final, seconds=90)
-        assert (server.config.spool_folder / first / "plate").is_dir()
+        assert (once.config.spool_folder / first / "plate").is_dir()
         second = client.submit(spec, plate=files_of_plate(stage / "plate"))
         assert second == first
         wait_for(lambda: client.job(first).final, seconds=90)
