@@ -70,7 +70,7 @@ class Limits:
     max_jobs_per_user: int = 500
     max_running_per_user: int = 0
     matte_credit_bytes: int = 64 * MEBIBYTE
-    spool_gigabytes: float = 1000.0
+    spool_gigabytes: float = 200.0
     requests_per_second: int = 200
     submits_per_minute: int = 600
     uploads_per_second: int = 2000

@@ -1,7 +1,7 @@
 """Clearing away: what ended jobs leave in the spool, and the jobs themselves, by age and size.
 
-Never anything of a job that has not ended. Ages are told by a clock that a jump of the machine's
-clock cannot push forward (`TrustedClock`), so that a wrong date deletes nothing.
+Never anything of a job that has not ended. Ages count the time that servers of this home have been
+up (`Store.uptime`), never dates: a clock that jumps deletes nothing.
 """
 
 from __future__ import annotations
@@ -29,33 +29,9 @@ GONE = ".gone-"
 """Start of the names of folders on their way out."""
 
 
-class TrustedClock:
-    """The wall clock, as far as it can be believed.
-
-    It never runs ahead of the monotonic clock; it begins at most a day after the newest time that
-    the store knows (``newest``, seconds since 1970), since before that a server was at work with
-    the right date. So after a long rest, or a jump forward, ages are too low rather than too high.
-    """
-
-    def __init__(
-        self,
-        newest: float | None,
-        wall: Callable[[], float] = time.time,
-        monotonic: Callable[[], float] = time.monotonic,
-    ) -> None:
-        self._wall = wall
-        self._monotonic = monotonic
-        self._begun = monotonic()
-        self._start = wall() if newest is None else min(wall(), newest + DAY)
-
-    def now(self) -> float:
-        """Return seconds since 1970, rather too few than too many."""
-        return min(self._wall(), self._start + self._monotonic() - self._begun)
-
-
 @dataclass(frozen=True)
 class Keep:
-    """How long and how much is kept; ages count from the end of a job."""
+    """How long and how much is kept; ages count from the end of a job, while a server is up."""
 
     spool_seconds: float
     job_seconds: float
@@ -72,7 +48,7 @@ class Keep:
 
 
 def over_age(ended: list[tuple[str, float]], now: float, seconds: float) -> list[str]:
-    """Return the jobs that ended more than ``seconds`` before ``now``."""
+    """Return the jobs that ended more than ``seconds`` of uptime before ``now``."""
     return [job for job, moment in ended if now - moment > seconds]
 
 
@@ -95,15 +71,15 @@ def over_size(ended: list[str], sizes: dict[str, int], most: float) -> list[str]
 class Retention:
     """Clears a spool and a store; for one thread."""
 
-    def __init__(self, store: Store, spool: Path, keep: Keep, clock: TrustedClock) -> None:
+    def __init__(self, store: Store, spool: Path, keep: Keep) -> None:
         self._store = store
         self._spool = spool
         self._keep = keep
-        self._clock = clock
+        self._strange: dict[str, tuple[float, float]] = {}
 
     def run_once(self, stopping: Callable[[], bool] = lambda: False) -> list[str]:
         """Clear what is over age or size; return the jobs whose folders have gone."""
-        now = self._clock.now()
+        now = self._store.uptime()
         ended = self._store.ended()
         there = {entry.name for entry in self._folders()}
         names = [job for job, _ in ended if job in there]
@@ -131,13 +107,16 @@ class Retention:
         ]
 
     def _strangers(self, there: set[str], now: float) -> list[str]:
-        """Return the folders that no job of this store is known to, and that nobody uses."""
-        known = self._store.names()
-        return [
-            name
-            for name in there - known
-            if now - _newest(self._spool / name) > self._keep.spool_seconds
-        ]
+        """Return the folders of no job of this store that have lain unchanged for so long."""
+        seen = {name: _newest(self._spool / name) for name in there - self._store.names()}
+        self._strange = {
+            name: self._strange[name]
+            if self._strange.get(name, (None,))[0] == newest
+            else (newest, now)
+            for name, newest in seen.items()
+        }
+        longest = self._keep.spool_seconds
+        return [name for name, (_, since) in self._strange.items() if now - since > longest]
 
     def _clear(self, job: str) -> bool:
         """Take a job's folder away in one step, unless somebody tries the job again."""
@@ -201,9 +180,7 @@ class RetentionThread:
         except SmiteError as problem:
             log.error("nothing can be cleared away", problem=problem.message)
             return
-        retention = Retention(
-            store, config.spool_folder, Keep.of(config), TrustedClock(store.newest_moment())
-        )
+        retention = Retention(store, config.spool_folder, Keep.of(config))
         try:
             while not self._stop.is_set():
                 self._once(retention)

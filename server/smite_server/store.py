@@ -8,10 +8,9 @@ its mattes, its checkpoint) is on the disk when a method returns; progress is no
 from __future__ import annotations
 
 import itertools
-import json
 import sqlite3
 import time
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -22,15 +21,14 @@ from smite_protocol.errors import BadPath, DiskFull, InternalError, UnknownJob
 from . import queue
 from .jobs import Job, Matte, State, check_transition
 from .queue import Waiting
+from .store_rows import COLUMNS, from_row, marks, to_column
 from .store_schema import SCHEMA_VERSION, STEPS
 
 BUSY_SECONDS = 10.0
 
-_JSON_COLUMNS = ("spec", "resolved", "result")
-_COLUMNS = tuple(Job.__dataclass_fields__)
 _OPEN = tuple(state.value for state in State if not state.final)
 _FINAL = tuple(state.value for state in State if state.final)
-_CHANGEABLE = frozenset(_COLUMNS) - {"job", "kind", "name", "spec", "created", "state"}
+_CHANGEABLE = frozenset(COLUMNS) - {"job", "kind", "name", "spec", "created", "state"}
 _PROGRESS = frozenset({"stage", "done", "total", "seconds_left"})
 """Columns whose loss in a power cut costs nothing."""
 
@@ -39,12 +37,18 @@ class Store:
     """The store of one server; for one thread.
 
     ``server`` is the id under which new jobs are owned, ``private`` whether it is the server of
-    one command; ``max_running_per_user`` bounds what `next_queued` gives, 0: no bound. Raises
-    BadPath when the file cannot be used.
+    one command; ``max_running_per_user`` bounds what `next_queued` gives, 0: no bound;
+    ``steady`` is the clock of `uptime`. Raises BadPath when the file cannot be used.
     """
 
     def __init__(
-        self, path: Path, server: str, *, private: bool = False, max_running_per_user: int = 0
+        self,
+        path: Path,
+        server: str,
+        *,
+        private: bool = False,
+        max_running_per_user: int = 0,
+        steady: Callable[[], float] = time.monotonic,
     ) -> None:
         self.server = server
         self.private = private
@@ -52,12 +56,14 @@ class Store:
         self._turn = itertools.count(1)
         self.served: dict[str, int] = {}
         self._durable = False
+        self._steady, self._begun = steady, steady()
         try:
             self._db = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None)
             self._db.execute("PRAGMA journal_mode = WAL")
             self._db.execute("PRAGMA synchronous = NORMAL")
             self._db.execute(f"PRAGMA busy_timeout = {int(BUSY_SECONDS * 1000)}")
             self._open_schema(path)
+            (self._up_before,) = self._db.execute("SELECT seconds FROM uptime").fetchone()
         except sqlite3.Error as problem:
             raise BadPath(
                 f"The job store {path} cannot be used ({problem}); move it away, or choose"
@@ -114,13 +120,13 @@ class Store:
     def add(self, job: Job) -> Job:
         """Store a new job of this server, last among its equals, and return it."""
         stored = replace(job, server=self.server, private=self.private, created=time.time())
-        columns = ", ".join(("number", *_COLUMNS))
-        marks = ", ".join("?" for _ in _COLUMNS)
+        columns = ", ".join(("number", *COLUMNS))
+        marks = ", ".join("?" for _ in COLUMNS)
         with self._transaction():
             self._db.execute(
                 f"INSERT INTO jobs ({columns}) VALUES"
                 f" ((SELECT COALESCE(MAX(number), 0) + 1 FROM jobs), {marks})",
-                [_to_column(name, getattr(stored, name)) for name in _COLUMNS],
+                [to_column(name, getattr(stored, name)) for name in COLUMNS],
             )
             # Not below any rank: a job that another server's number goes before waits behind it.
             self._db.execute(
@@ -135,7 +141,7 @@ class Store:
         row = self._db.execute("SELECT * FROM jobs WHERE job = ?", (job,)).fetchone()
         if row is None:
             raise UnknownJob(f"There is no job {job}; `smite jobs` lists those there are.")
-        return _from_row(row)
+        return from_row(row)
 
     def change(self, job: str, **changes: Any) -> Job:
         """Change columns of a job, without its state, and return it."""
@@ -152,6 +158,9 @@ class Store:
             before = self.find(job)
             check_transition(job, before.state, state)
             self._update(job, {"state": state.value, **_moment(before, state), **changes})
+            if state.final:
+                ended = (self._note_uptime(), job)
+                self._db.execute("UPDATE jobs SET ended_at = ? WHERE job = ?", ended)
         found = self.find(job)
         if state is State.RUNNING and found.server == self.server:
             self.served[found.user] = next(self._turn)
@@ -159,7 +168,7 @@ class Store:
 
     def _update(self, job: str, changes: dict[str, Any]) -> None:
         names = ", ".join(f"{name} = ?" for name in changes)
-        values = [_to_column(*change) for change in changes.items()] + [job]
+        values = [to_column(*change) for change in changes.items()] + [job]
         self._db.execute(f"UPDATE jobs SET {names} WHERE job = ?", values)
 
     def adopt(self, jobs: Sequence[Job], **changes: Any) -> list[Job]:
@@ -241,7 +250,7 @@ class Store:
         """Return how many of this server's jobs have not ended: all, or a user's."""
         condition = "" if user is None else " AND user = ?"
         (count,) = self._db.execute(
-            f"SELECT COUNT(*) FROM jobs WHERE server = ? AND state IN ({_marks(_OPEN)}){condition}",
+            f"SELECT COUNT(*) FROM jobs WHERE server = ? AND state IN ({marks(_OPEN)}){condition}",
             (self.server, *_OPEN, *(() if user is None else (user,))),
         ).fetchone()
         return int(count)
@@ -249,11 +258,11 @@ class Store:
     def same_work(self, key: str) -> Job | None:
         """Return this server's unfinished job with this key, if there is one."""
         rows = self._db.execute(
-            f"SELECT * FROM jobs WHERE server = ? AND key = ? AND state IN ({_marks(_OPEN)})"
+            f"SELECT * FROM jobs WHERE server = ? AND key = ? AND state IN ({marks(_OPEN)})"
             " ORDER BY number LIMIT 1",
             (self.server, key, *_OPEN),
         )
-        return next(map(_from_row, rows), None)
+        return next(map(from_row, rows), None)
 
     def failed_work(self, key: str, user: str, errors: Collection[str]) -> Job | None:
         """Return a user's newest job with this key, of any server, if it failed so."""
@@ -261,7 +270,7 @@ class Store:
             "SELECT * FROM jobs WHERE key = ? AND user = ? ORDER BY number DESC LIMIT 1",
             (key, user),
         ).fetchone()
-        found = None if row is None else _from_row(row)
+        found = None if row is None else from_row(row)
         if found is None or found.state is not State.FAILED or found.error not in errors:
             return None
         return found
@@ -270,40 +279,44 @@ class Store:
         """Return the jobs that have not ended, oldest first: this server's, or the others'."""
         sign = "=" if own else "<>"
         rows = self._db.execute(
-            f"SELECT * FROM jobs WHERE server {sign} ? AND state IN ({_marks(_OPEN)})"
+            f"SELECT * FROM jobs WHERE server {sign} ? AND state IN ({marks(_OPEN)})"
             " ORDER BY number",
             (self.server, *_OPEN),
         )
-        return [_from_row(row) for row in rows]
+        return [from_row(row) for row in rows]
 
     def list_jobs(self, *, ended: bool, limit: int) -> list[Job]:
         """Return jobs of all servers, newest first; those that have ended if ``ended``."""
         states = tuple(state.value for state in State) if ended else _OPEN
         rows = self._db.execute(
-            f"SELECT * FROM jobs WHERE state IN ({_marks(states)}) ORDER BY number DESC LIMIT ?",
+            f"SELECT * FROM jobs WHERE state IN ({marks(states)}) ORDER BY number DESC LIMIT ?",
             (*states, limit),
         )
-        return [_from_row(row) for row in rows]
+        return [from_row(row) for row in rows]
 
     def ended(self) -> list[tuple[str, float]]:
-        """Return the ended jobs of all servers and when they ended, the oldest first."""
+        """Return the ended jobs of all servers and their ends in `uptime`, the oldest first."""
         rows = self._db.execute(
-            "SELECT job, COALESCE(finished, created) AS moment FROM jobs"
-            f" WHERE state IN ({_marks(_FINAL)}) ORDER BY moment, number",
+            "SELECT job, ended_at FROM jobs"
+            f" WHERE state IN ({marks(_FINAL)}) ORDER BY ended_at, number",
             _FINAL,
         )
-        return [(row["job"], row["moment"]) for row in rows]
+        return [(row["job"], row["ended_at"]) for row in rows]
+
+    def uptime(self) -> float:
+        """Return the seconds that servers of this file have been up, in all; never falls."""
+        with self._transaction(durable=False):
+            return self._note_uptime()
+
+    def _note_uptime(self) -> float:
+        mine = self._up_before + self._steady() - self._begun
+        self._db.execute("UPDATE uptime SET seconds = MAX(seconds, ?)", (mine,))
+        (seconds,) = self._db.execute("SELECT seconds FROM uptime").fetchone()
+        return float(seconds)
 
     def names(self) -> set[str]:
         """Return the ids of all jobs."""
         return {job for (job,) in self._db.execute("SELECT job FROM jobs")}
-
-    def newest_moment(self) -> float | None:
-        """Return the latest time that any job notes, in seconds since 1970; None: no jobs."""
-        (moment,) = self._db.execute(
-            "SELECT MAX(MAX(created, COALESCE(started, 0), COALESCE(finished, 0))) FROM jobs"
-        ).fetchone()
-        return None if moment is None else float(moment)
 
     @contextmanager
     def while_ended(self, job: str) -> Iterator[bool]:
@@ -316,7 +329,7 @@ class Store:
         """Remove a job that has ended, and what is known of its mattes."""
         with self._transaction():
             removed = self._db.execute(
-                f"DELETE FROM jobs WHERE job = ? AND state IN ({_marks(_FINAL)})", (job, *_FINAL)
+                f"DELETE FROM jobs WHERE job = ? AND state IN ({marks(_FINAL)})", (job, *_FINAL)
             )
             if removed.rowcount:
                 self._db.execute("DELETE FROM mattes WHERE job = ?", (job,))
@@ -376,25 +389,3 @@ def _unwritten(problem: sqlite3.OperationalError) -> DiskFull | InternalError:
     if problem.sqlite_errorcode & 0xFF == sqlite3.SQLITE_FULL:
         return DiskFull("The disk of the server's job store is full; make room there.")
     return InternalError(f"The server's job store cannot be written ({problem}).")
-
-
-def _marks(values: Sequence[str]) -> str:
-    return ", ".join("?" for _ in values)
-
-
-def _to_column(name: str, value: Any) -> Any:
-    if name in _JSON_COLUMNS:
-        return json.dumps(value, sort_keys=True)
-    if isinstance(value, State):
-        return value.value
-    return int(value) if isinstance(value, bool) else value
-
-
-def _from_row(row: sqlite3.Row) -> Job:
-    found = {name: row[name] for name in _COLUMNS}
-    for name in _JSON_COLUMNS:
-        found[name] = json.loads(found[name])
-    found["state"] = State(found["state"])
-    for name in ("ready", "private"):
-        found[name] = bool(found[name])
-    return Job(**found)

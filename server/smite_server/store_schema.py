@@ -35,8 +35,12 @@ VERSION_3 = """
 ALTER TABLE jobs ADD COLUMN private INTEGER NOT NULL DEFAULT 0;
 UPDATE jobs SET private = 1;
 CREATE INDEX jobs_by_key ON jobs (key);
-CREATE INDEX jobs_by_end ON jobs (state, finished);
+ALTER TABLE jobs ADD COLUMN ended_at REAL NOT NULL DEFAULT 0;
+CREATE INDEX jobs_by_end ON jobs (state, ended_at, number);
+CREATE TABLE uptime (seconds REAL NOT NULL);
+INSERT INTO uptime VALUES (0);
 """
+# ``ended_at`` and ``uptime`` count the seconds that servers were up, which no wrong date changes.
 # Nobody knows which servers of old jobs were private ones: none of those jobs is taken over.
 STEPS = (VERSION_1, VERSION_2, VERSION_3)
 """What makes each version of the one before; a new file takes all steps."""

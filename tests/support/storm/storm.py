@@ -49,7 +49,7 @@ class Weather:
     clients: int
     jobs: int
     frames: int = 8
-    every: tuple[float, float] = (0.5, 2.0)
+    every: tuple[float, float] = (1.0, 4.0)
     blows: dict[str, float] = field(
         default_factory=lambda: {"server": 1.0, "worker": 2.0, "client": 2.0}
     )
