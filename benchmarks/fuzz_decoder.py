@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sys
 
-import atheris  # a package of the dev extra, on Linux only
+import atheris  # not in the dev extra: it has no wheels for many systems
 
 with atheris.instrument_imports(include=["smite_protocol"]):
     from smite_protocol.errors import SmiteError

@@ -2,7 +2,7 @@
 
     python -m benchmarks.fuzz_wire --seconds 600 --messages 200000
 
-The long form of `tests/protocol/test_fuzz.py`. atheris (of the dev extra, on Linux) is led by the
+The long form of `tests/protocol/test_fuzz.py`. atheris (`pip install atheris`, Linux) is led by the
 decoder's coverage and starts from good messages of every type; where it is not installed the
 mutations of the tests take its place. The server runs with the fake engine and is asked for a real
 job afterwards. Exit status 1 when anything crashed, grew by 50 MB, or was not answered.

@@ -74,7 +74,7 @@ class Job:
         rank: Its place among jobs of one lane and priority; the store begins with its number.
         attempts: How often a worker has begun it since its last finished window or orderly stop.
         window: Most frames of a window, after one that did not fit in memory; 0: as its settings.
-        checkpoint: File of the last finished window, below the job's spool folder; empty: none.
+        checkpoint: File of the last finished window, in `SPOOL/JOB/state`; empty: none.
         device: Of the worker that has it.
         private: Whether its server is the private one of a command: nobody takes its jobs over.
     """

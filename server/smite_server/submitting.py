@@ -150,7 +150,7 @@ class Submitting:
 
     def checkpoint_of(self, job: Job) -> str:
         """Return a job's checkpoint if it is there still; else empty: it begins anew."""
-        folder = self._parts.spool.folder_of(job.job, "state").parent
+        folder = self._parts.spool.folder_of(job.job, "state")
         there = job.checkpoint and (folder / job.checkpoint).is_file()
         return job.checkpoint if there else ""
 

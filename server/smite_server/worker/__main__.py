@@ -8,6 +8,7 @@ import os
 import sys
 import traceback
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -43,9 +44,9 @@ def main() -> int:
     beat(address, token)
     session = Session(options)
     while (run := link.next_job()) is not None:
-        sys.stderr.write(begin_mark(run.job))
+        _note(begin_mark(run.job))
         run_job(Task(run, session, link, ProgressTeller(link, run.job, options.device)))
-        sys.stderr.write(end_mark(run.job))
+        _note(end_mark(run.job))
     link.close()
     return 0
 
@@ -60,13 +61,20 @@ def run_job(task: Task) -> None:
     except Exception as problem:  # noqa: BLE001  (a job's fault must not end the worker)
         error = as_wire_error(problem, task.session.errors)
         if error.code != JobCancelled.code:
-            traceback.print_exc()
+            _note(traceback.format_exc())
         elif not task.link.is_cancelled(run.job) and task.link.is_paused(run.job):
             task.link.paused(run.job)
             return
         task.link.failed(run.job, error.code, error.message)
     else:
         task.link.done(run.job, result)
+
+
+def _note(text: str) -> None:
+    """Write to the worker's log; one that cannot be written, on a full disk, costs no job."""
+    with suppress(OSError):
+        sys.stderr.write(text)
+        sys.stderr.flush()
 
 
 def _function_of(kind: str) -> Callable[[Task], dict[str, Any]]:
@@ -86,5 +94,5 @@ def _options() -> Options:
 
 if __name__ == "__main__":
     status = main()
-    sys.stderr.flush()
+    _note("")
     os._exit(status)  # large libraries take seconds to unload, and a thread waits on our input
