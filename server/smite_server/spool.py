@@ -40,6 +40,7 @@ from .config import Limits
 from .durable import make_synced_folder, sync_folders
 from .jobs import Job, State
 from .manifest import Sent, add_to_manifest, read_manifest, rewrite_manifest
+from .thumbnails import THUMBNAIL
 
 PIXEL_MAGIC = b"SMITEPX1"
 PIXEL_SUFFIX = ".pixels"
@@ -179,7 +180,8 @@ class Spool:
         top = self._folder / job.job
         for name in (*ROLES, "state"):
             shutil.rmtree(top / name, ignore_errors=True)
-        (top / manifest.NAME).unlink(missing_ok=True)
+        for name in (manifest.NAME, THUMBNAIL):
+            (top / name).unlink(missing_ok=True)
         if not (top / "out").exists():
             shutil.rmtree(top, ignore_errors=True)
 

@@ -321,7 +321,7 @@ class TestTheCommand:
         with smite.start("models", "fetch", SD) as process:
             assert hub.in_the_middle.wait(60)
             process.send_signal(signal.SIGINT)
-            _, err = process.communicate(timeout=30)
+            _, err = process.communicate(timeout=120)
         assert process.returncode == 130, err
         assert "Traceback" not in err
         assert not (smite.home / "backbones" / "sd-2.1-base").exists()

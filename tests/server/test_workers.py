@@ -252,7 +252,7 @@ class TestPause:
         refs = footage.write_references(stage / "refs")
         model = pool.config.models_folder / "x.safetensors"
         spec = LearnSpec(name="x", refs=str(refs), settings={"steps": 500, "delay": 0.05})
-        resolved = {"model": str(model), "refs": str(refs)}
+        resolved = {"model": str(model), "refs": str(refs), "roots": ["/"]}
         pool.store.add(Job(job, "learn", "x", to_map(spec), resolved))
         pool.until(lambda: pool.store.find(job).stage == "learning")
         pool.runner.pause(pool.store.find(job))

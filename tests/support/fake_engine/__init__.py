@@ -291,6 +291,7 @@ def _misbehave(number: int, settings: SegmentSettings) -> None:
             return
         Path(settings.once).touch()
     if settings.crash_at == number:
+        time.sleep(0.3)  # What was told before the crash leaves the process first.
         os.kill(os.getpid(), settings.crash_signal)
     if settings.fail_at == number:
         raise RuntimeError("something nobody thought of")
