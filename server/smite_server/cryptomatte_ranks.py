@@ -13,11 +13,10 @@ import numpy.typing as npt
 
 from smite_server.cryptomatte_ids import id_as_float
 from smite_server.geometry import Floats
+from smite_server.matte_values import Mattes, positive, round_down
 
 __all__ = ["rank_mattes"]
 
-Mattes = npt.NDArray[np.float16 | np.float32]
-"""Half or float, one type for the whole array."""
 _ROWS = 64
 """Rows that are ranked at a time: what is in work stays in the processor's cache."""
 
@@ -60,9 +59,7 @@ def rank_mattes(
 
 def _rank_band(band: Mattes, numbers: Floats, id_planes: Floats, coverages: Floats) -> None:
     """Fills the planes of one band; all are [.., rows, W] views."""
-    # The bits of a positive float are a positive whole number, which is quicker to compare.
-    whole = band.view(np.int16 if band.dtype == np.float16 else np.int32)
-    there: npt.NDArray[np.bool_] = np.greater(whole, 0)
+    there = positive(band)
     count = there.sum(axis=0, dtype=np.uint16)
     single = count == 1
     # Nearly every pixel holds one part or none: it needs no sorting.
@@ -106,8 +103,5 @@ def _at_most_one(values: Mattes) -> Mattes:
     over = total > 1.0
     if not over.any():
         return values
-    exact = values[:, over] / total[over]
-    rounded = exact.astype(values.dtype)
-    rounded = np.where(rounded > exact, np.nextafter(rounded, values.dtype.type(0)), rounded)
-    values[:, over] = rounded
+    values[:, over] = round_down(values[:, over] / total[over], values.dtype)
     return values

@@ -4,24 +4,21 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
 
-from smite_server.cryptomatte_ranks import Mattes
 from smite_server.exr_attributes import ShotMetadata
 from smite_server.exr_encoding import encode_exr
 from smite_server.geometry import Floats, Geometry
+from smite_server.matte_values import Kind, ready_mattes
 from smite_server.output_styles import OutputStyle, StyleFrame
 from smite_server.pixel_errors import MatteError
 from smite_server.time_codes import TimeCode
 
-__all__ = ["PRECISIONS", "EncodedFile", "MatteEncoder", "MatteFrame", "ready_mattes"]
+__all__ = ["PRECISIONS", "EncodedFile", "MatteEncoder", "MatteFrame"]
 
-_ROWS = 32
-
-PRECISIONS: Mapping[str, type[np.float16 | np.float32]] = {
+PRECISIONS: Mapping[str, Kind] = {
     "half": np.float16,
     "float": np.float32,
 }
@@ -142,23 +139,3 @@ class MatteEncoder:
                 "",
                 f"expected {plate}",
             )
-
-
-def ready_mattes(mattes: Floats, kind: type[np.float16 | np.float32], threads: int = 1) -> Mattes:
-    """`mattes` [K, H, W] clamped to 0..1, NaN as 0, in memory order, as `kind`.
-
-    In bands of rows that stay in the processor's cache, `threads` of them at once.
-    """
-    ready: Mattes = np.empty(mattes.shape, kind)
-
-    def clamp_band(top: int) -> None:
-        rows = slice(top, top + _ROWS)
-        for matte, into in zip(mattes[:, rows], ready[:, rows], strict=True):
-            positive = np.fmax(matte, np.float32(0))  # Of NaN and 0, this one takes 0.
-            np.minimum(positive, np.float32(1), out=positive)
-            into[:] = positive
-
-    with ThreadPoolExecutor(max(1, threads)) as pool:
-        for _ in pool.map(clamp_band, range(0, mattes.shape[1], _ROWS)):
-            pass
-    return ready

@@ -15,9 +15,10 @@ from typing import ClassVar
 import numpy as np
 
 from smite_server.cryptomatte_ids import manifest, name_ids, type_key
-from smite_server.cryptomatte_ranks import Mattes, rank_mattes
+from smite_server.cryptomatte_ranks import rank_mattes
 from smite_server.exr_encoding import Channels, Compression
 from smite_server.geometry import Floats
+from smite_server.matte_values import Mattes
 from smite_server.pixel_errors import MatteError
 
 __all__ = [
