@@ -55,7 +55,9 @@ class OutputNames:
     def __post_init__(self) -> None:
         strange = set(self.templates) - set(self.members)
         if strange:
-            raise MatteError(f"a template is given for the style {min(strange)!r}, which is not")
+            raise MatteError(
+                f"a template is given for the style {min(strange)!r}, which the job does not write"
+            )
         taken: dict[str, str] = {}
         for style, member in self.each():
             if not member or set(member) & set('/\\\0<>:"|?*'):
@@ -63,10 +65,11 @@ class OutputNames:
                     f"the part {member!r} cannot be part of a file name", "", "use its slug"
                 )
             path = str(self.path(style, member, 0))
-            holder = taken.setdefault(path.casefold(), f"{style} {member}")
-            if holder != f"{style} {member}":
+            file = f"the {style} file" if member == style else f"the file of the part {member!r}"
+            holder = taken.setdefault(path.casefold(), file)
+            if holder != file:
                 raise MatteError(
-                    f"{holder} and {style} {member} would overwrite each other",
+                    f"{holder} and {file} would overwrite each other",
                     path,
                     "use a template with {part} and {style}, or rename the part",
                 )

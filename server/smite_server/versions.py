@@ -79,11 +79,13 @@ def refuse_overwrite(names: OutputNames, numbers: Iterable[int]) -> None:
     if not there:
         return
     mattes = len(there - {names.report, names.sheet})
+    in_names = all("{version" in names.template(style) for style in names.members)
+    other = "--version next" if in_names else "a template with {version}"
     count = f", {mattes} of its {len(wanted) - 2} files are there" if mattes else ""
     raise MatteError(
         f"version {names.version} of the shot {names.shot} was delivered{count}",
         min(there),
-        "use --version next, or ask for --overwrite",
+        f"use {other}, or ask for --overwrite",
     )
 
 
