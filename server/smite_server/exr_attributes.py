@@ -57,7 +57,7 @@ class ShotMetadata:
             more: further `smite/` entries by their names, such as `part`.
         """
         found: dict[str, Any] = {
-            f"smite/{name}": str(value)
+            f"smite/{name}": _text(value)
             for name, value in (
                 ("shot", self.shot),
                 ("version", self.version),
@@ -77,9 +77,9 @@ class ShotMetadata:
         if time_code is not None:
             found["timeCode"] = _packed(time_code)
         if self.owner:
-            found["owner"] = self.owner
+            found["owner"] = _text(self.owner)
         if self.comments:
-            found["comments"] = self.comments
+            found["comments"] = _text(self.comments)
         return found
 
 
@@ -91,6 +91,11 @@ def settings_hash(settings: Mapping[str, Any]) -> str:
     """
     text = json.dumps(settings, sort_keys=True, ensure_ascii=False, default=str)
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:16]
+
+
+def _text(value: object) -> str:
+    """A value as UTF-8 can say it: a path of other bytes has `?` for them."""
+    return str(value).encode("utf-8", "replace").decode("utf-8")
 
 
 def _packed(code: TimeCode) -> Any:

@@ -272,6 +272,14 @@ def test_what_is_unknown_is_not_written() -> None:
     assert [key for key in header if "smite" in key] == ["smite/frame", "smite/parts"]
 
 
+def test_paths_of_other_bytes_do_not_stop_a_frame() -> None:
+    facts = ShotMetadata(source_plate="/plates/caf\udce9.####.exr", comments="été\n2")
+    (data,) = encode(LayersStyle(PARTS), soft_mattes(3, PLAIN), PLAIN, facts).values()
+    header = decode(data).header
+    assert header["smite/sourcePlate"] == "/plates/caf?.####.exr"
+    assert header["comments"] == "été\n2"
+
+
 def test_settings_have_one_hash_in_any_order() -> None:
     assert settings_hash({"a": 1, "b": {"c": 2.5, "d": None}}) == settings_hash(
         {"b": {"d": None, "c": 2.5}, "a": 1}

@@ -117,6 +117,13 @@ BLENDER_CASES = {
     "float, piz": (PARTS, Geometry.of_size(64, 48), "float", 6, Compression.PIZ),
     "odd portrait, zips": (PARTS, Geometry.of_size(33, 57), "half", 4, Compression.ZIPS),
     "anamorphic": (PARTS, Geometry.of_size(41, 40, 2.0), "half", 6, Compression.ZIP),
+    "overscan, shown as a picture of its size": (
+        PARTS,
+        GEOMETRIES["overscan"],
+        "half",
+        6,
+        Compression.ZIP,
+    ),
     "one part": (PARTS[:1], Geometry.of_size(16, 16), "half", 2, Compression.ZIP),
     "forty parts": (
         tuple(f"part_{index}" for index in range(40)),
