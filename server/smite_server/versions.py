@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import string
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from smite_server.naming import report_path
 from smite_server.output_names import NOTHING, OutputNames
 from smite_server.pixel_errors import MatteError
 
-__all__ = ["HIGHEST_VERSION", "existing_versions", "next_version", "refuse_overwrite"]
+__all__ = [
+    "HIGHEST_VERSION",
+    "claim_version",
+    "existing_versions",
+    "next_version",
+    "refuse_overwrite",
+    "release_claim",
+]
 
 HIGHEST_VERSION = 9999
 
@@ -29,19 +37,20 @@ class _Level:
 def existing_versions(names: OutputNames) -> set[int]:
     """Every version of the shot of which a file lies in the output folder.
 
-    Counted are mattes of any style and part (also of parts that the shot no longer has), reports
-    and contact sheets. `names.version` does not matter. Where folders mix shots whose names begin
-    alike (`010` and `010_b`, both flat), a file can count for both: the next version is then higher
-    than it need be, and nothing is overwritten.
+    Counted are mattes of any style and part (also of parts that the shot no longer has), reports,
+    contact sheets and claims. `names.version` does not matter. Where folders mix shots whose names
+    begin alike (`010` and `010_b`, both flat), a file can count for both: the next version is then
+    higher than it need be, and nothing is overwritten.
     """
     found: set[int] = set()
     for template in sorted({names.template(style) for style in names.members}):
         found.update(_versions_of(names, template))
-    pattern = re.compile(re.escape(names.flat_shot) + r"_smite_v(?P<version>\d+)\.(json|png)")
+    shot = re.escape(names.flat_shot)
+    pattern = re.compile(rf"{shot}_smite_v(?P<version>\d+)\.(json|png)|{_claims(shot)}")
     for name, _ in _entries(report_path(names.out, names.shot, 1).parent):
         match = pattern.fullmatch(name)
         if match:
-            found.add(int(match["version"]))
+            found.add(int(match["version"] or match["claimed"]))
     return found
 
 
@@ -63,6 +72,54 @@ def next_version(names: OutputNames) -> int:
             "move old versions away",
         )
     return version
+
+
+def claim_version(names: OutputNames) -> OutputNames:
+    """The names of the next version, which no other job gets from now on.
+
+    A hidden file beside the reports holds the number until mattes do, so that two jobs that ask at
+    once, on any machine, do not write their frames into one version. `release_claim` takes it
+    away; one that a killed job leaves costs a number and nothing else.
+
+    Raises:
+        MatteError: no number is left, or no right to write.
+    """
+    for version in range(next_version(names), HIGHEST_VERSION + 1):
+        claimed = replace(names, version=version)
+        path = _claim_path(claimed)
+        try:
+            if _make(path):
+                return claimed
+        except OSError as error:
+            raise MatteError(
+                f"version {version} cannot be claimed ({error.strerror})", path
+            ) from None
+    raise MatteError(f"the shot {names.shot} has no version left up to {HIGHEST_VERSION}")
+
+
+def _make(path: Path) -> bool:
+    """Makes an empty file and its folder; False where another made it before."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        path.open("x").close()
+    except FileExistsError:
+        return False
+    return True
+
+
+def release_claim(names: OutputNames) -> None:
+    """Takes a claim away, once the version has files or will never have any."""
+    with contextlib.suppress(OSError):
+        _claim_path(names).unlink(missing_ok=True)
+
+
+def _claim_path(names: OutputNames) -> Path:
+    return names.report.with_name(f".{names.flat_shot}_smite_v{names.version:03d}.claim")
+
+
+def _claims(shot: str) -> str:
+    """What the names of claims look like; `shot` is escaped."""
+    return rf"\.{shot}_smite_v(?P<claimed>\d+)\.claim"
 
 
 def refuse_overwrite(names: OutputNames, numbers: Iterable[int]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,7 +13,13 @@ import pytest
 from smite_server.latest import latest_paths, newest_version, read_latest, update_latest
 from smite_server.output_names import OutputNames
 from smite_server.pixel_errors import MatteError
-from smite_server.versions import existing_versions, next_version, refuse_overwrite
+from smite_server.versions import (
+    claim_version,
+    existing_versions,
+    next_version,
+    refuse_overwrite,
+    release_claim,
+)
 
 MEMBERS = {"parts": ("eye", "mane"), "layers": ("layers",), "cryptomatte": ("cryptomatte",)}
 FOLDERS = "{shot}/v{version:03d}/{part}/{shot}_{part}.{frame:04d}.exr"
@@ -174,6 +181,33 @@ def test_no_version_is_left(tmp_path: Path) -> None:
     touch(tmp_path / "SEQ_010/SEQ_010_smite_v9999.json")
     with pytest.raises(MatteError, match="shot SEQ_010 has version 9999, and versions end at 9999"):
         next_version(names(tmp_path))
+
+
+def test_jobs_that_ask_at_once_get_versions_of_their_own(tmp_path: Path) -> None:
+    deliver(names(tmp_path, 2), 1001)
+    with ThreadPoolExecutor(8) as pool:
+        claimed = list(pool.map(lambda _: claim_version(names(tmp_path)), range(16)))
+    assert sorted(found.version for found in claimed) == list(range(3, 19))
+    assert next_version(names(tmp_path)) == 19
+    for found in claimed:
+        release_claim(found)
+    assert next_version(names(tmp_path)) == 3
+    assert not list(tmp_path.rglob("*.claim"))
+    release_claim(claimed[0])  # once more does no harm
+
+
+def test_a_claim_is_kept_by_the_mattes(tmp_path: Path) -> None:
+    found = claim_version(names(tmp_path))
+    refuse_overwrite(found, [1001])
+    deliver(found, 1001, report=False)
+    release_claim(found)
+    assert claim_version(names(tmp_path)).version == 2
+
+
+def test_a_claim_where_nothing_can_be_written(tmp_path: Path) -> None:
+    touch(tmp_path / "SEQ_010")
+    with pytest.raises(MatteError, match=r"Version 1 cannot be claimed \(.+\): .*\.claim"):
+        claim_version(names(tmp_path))
 
 
 def test_a_delivered_version_is_not_overwritten(tmp_path: Path) -> None:
