@@ -3,7 +3,8 @@
     python -m benchmarks.writing --json benchmarks/results/writing.json
 
 Two pictures, made here: `edges` has parts with soft, frayed edges (most pixels hold one part or
-none), `haze` a little of every part in every pixel, with noise: the worst that a soft map can be.
+none), `haze` a little of every part in every pixel, with noise: the worst that a soft map can be,
+measured with half values alone.
 Wall seconds are the median and the least of the runs; processor seconds count all threads, so half
 of them is what two idle cores need at the least. `load` is how many programs wanted a core when it
 began: above none, wall seconds say less. The exit status says whether `parts` and `layers` in the
@@ -181,7 +182,8 @@ def main() -> int:
         make = edges if picture == "edges" else haze
         mattes = make(options.parts, height, width)
         for style, precision in ways(names):
-            if options.only in (None, style.name):
+            wanted = picture == "edges" or precision == "half"
+            if wanted and options.only in (None, style.name):
                 rows.append(measure(style, precision, picture, mattes, options))
                 print(rows[-1], file=sys.stderr, flush=True)
     show(rows)
