@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
@@ -29,7 +30,7 @@ class ShotMetadata:
         settings_hash: see `settings_hash`.
         source_plate: path or pattern of the plate.
         job: id of the job.
-        frames_per_second: of the plate.
+        frames_per_second: of the plate; what cannot be a rate is not written.
         owner: standard attribute `owner`: whom the pictures belong to.
         comments: standard attribute `comments`.
     """
@@ -72,7 +73,7 @@ class ShotMetadata:
             )
             if value not in ("", None)
         }
-        if self.frames_per_second:
+        if self.frames_per_second is not None and 0 < self.frames_per_second < math.inf:
             found["framesPerSecond"] = exact_rate(self.frames_per_second)
         if time_code is not None:
             found["timeCode"] = _packed(time_code)

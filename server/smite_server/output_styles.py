@@ -33,8 +33,10 @@ __all__ = [
 ]
 
 _LAYER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-_RESERVED = frozenset({"background", "rgb", "rgba", "alpha", "depth", "mask", "motion"})
-"""Names that no slug has, because hosts give them a meaning."""
+_RESERVED = frozenset(
+    {"background", "rgb", "rgba", "alpha", "depth", "mask", "motion", "all", "none"}
+)
+"""Names that hosts give a meaning: those that no slug has, and two words of channel menus."""
 _LONGEST = 253
 """EXR channel names have at most 255 bytes; `.A` takes two."""
 _MOST_CHANNELS = 1023

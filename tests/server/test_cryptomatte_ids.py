@@ -7,7 +7,7 @@ import math
 
 import mmh3
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from smite_server.cryptomatte_ids import (
@@ -39,6 +39,7 @@ def test_known_key() -> None:
     assert type_key("CryptoObject") == "3ae39a5"
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=70), st.integers(0, 2**32 - 1))
 @example(b"", 0)
 @example(b"\xff\xff\xff\xff\xff", 0)
@@ -46,6 +47,7 @@ def test_murmur_is_what_another_library_finds(data: bytes, seed: int) -> None:
     assert murmur3_32(data, seed) == mmh3.hash(data, seed, signed=False)
 
 
+@settings(deadline=None)
 @given(st.text(min_size=1, max_size=40))
 @example("part_36")  # exponent 0 before the fix
 @example("part_662")  # exponent 255 before the fix
@@ -60,6 +62,7 @@ def test_ids_are_hashes_that_are_normal_floats(name: str) -> None:
     assert abs(value) >= 2**-126
 
 
+@settings(deadline=None)
 @given(st.lists(st.text(min_size=1, max_size=12), min_size=1, max_size=40, unique=True))
 @example(['quote " and \\ slash', "line\nbreak", "ö", "a.b", " "])
 def test_the_manifest_is_json_of_every_name(names: list[str]) -> None:

@@ -66,6 +66,7 @@ def test_what_is_positive(kind: type) -> None:
 
 @pytest.mark.parametrize("kind", KINDS)
 @given(value=st.floats(0, 1))
+@settings(deadline=None)
 def test_rounding_down(kind: type, value: float) -> None:
     found = round_down(np.array([value]), kind)[0]
     assert float(found) <= value < float(np.nextafter(found, kind(2)))

@@ -265,8 +265,10 @@ def test_every_file_says_how_it_was_made(kind: type[OutputStyle]) -> None:
         assert stored.fieldPhase
 
 
-def test_what_is_unknown_is_not_written() -> None:
-    (data,) = encode(LayersStyle(PARTS), soft_mattes(3, PLAIN), PLAIN).values()
+@pytest.mark.parametrize("rate", [None, 0, -24.0, float("nan"), float("inf")])
+def test_what_is_unknown_is_not_written(rate: float | None) -> None:
+    facts = ShotMetadata(frames_per_second=rate)
+    (data,) = encode(LayersStyle(PARTS), soft_mattes(3, PLAIN), PLAIN, facts).values()
     header = decode(data).header
     assert not {"timeCode", "framesPerSecond", "owner", "comments"} & set(header)
     assert [key for key in header if "smite" in key] == ["smite/frame", "smite/parts"]
@@ -319,6 +321,7 @@ REFUSED = {
     "a layer with a space": (lambda: LayersStyle(["left eye"]), "cannot be the name of a layer"),
     "a layer in another script": (lambda: LayersStyle(["左目"]), "cannot be the name of a layer"),
     "a layer that hosts have": (lambda: LayersStyle(["RGBA"]), "hosts have already"),
+    "a word of channel menus": (lambda: LayersStyle(["all"]), "hosts have already"),
     "too many channels": (
         lambda: LayersStyle([f"p{i}" for i in range(256)], rgba=True),
         "256 layers have 1024 channels, and hosts list 1023",

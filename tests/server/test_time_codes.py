@@ -5,7 +5,7 @@ from __future__ import annotations
 from fractions import Fraction
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from smite_server.time_codes import TimeCode, exact_rate, time_code_of_metadata
@@ -66,6 +66,7 @@ codes = st.builds(
 )
 
 
+@settings(deadline=None)
 @given(codes)
 def test_words_and_text_come_back(code: TimeCode) -> None:
     assert TimeCode.from_words(*code.words()) == code
@@ -79,6 +80,7 @@ def test_words_and_text_come_back(code: TimeCode) -> None:
     )
 
 
+@settings(deadline=None)
 @given(
     st.integers(0, 23), st.integers(0, 59), st.integers(0, 59), st.integers(0, 23), st.integers()
 )
