@@ -23,7 +23,7 @@ from smite_server.versions import existing_versions
 
 __all__ = ["latest_paths", "newest_version", "read_latest", "update_latest"]
 
-_VERSION_FIELD = re.compile(r"v?\{version[^}]*\}")
+_VERSION_FIELD = re.compile(r"(?:(?<![A-Za-z])v)?\{version[^}]*\}")
 
 
 def newest_version(names: OutputNames) -> int | None:

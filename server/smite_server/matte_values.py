@@ -69,7 +69,7 @@ def _keep_at_one(mattes: Floats, ready: Mattes) -> None:
 def positive(mattes: Mattes) -> npt.NDArray[np.bool_]:
     """Where `mattes` is above 0.
 
-    The bits of a positive float are a positive whole number; for half, comparing those is fifty
+    The bits of a positive float are a positive whole number; for half, comparing those is many
     times as fast as comparing the values.
     """
     whole = mattes.view(np.int16 if mattes.dtype == np.float16 else np.int32)

@@ -309,6 +309,8 @@ def test_a_shots_own_folders_below_the_version() -> None:
     assert found[Path("out/latest")] == Path("out/v2")
     per_part = latest_paths(names(Path("out"), 2, "{part}/{style}_v{version}/m.{frame}.exr"))
     assert per_part[Path("out/eye/parts_latest")] == Path("out/eye/parts_v2")
+    revised = latest_paths(names(Path("out"), 2, "rev{version}/{style}/{part}.{frame}.exr"))
+    assert revised[Path("out/revlatest")] == Path("out/rev2")
     assert len(latest_paths(names(Path("out")))) == 1  # the report's alone
 
 
