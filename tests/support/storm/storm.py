@@ -28,6 +28,7 @@ from tests.support.storm.keeper import ServerKeeper, environment
 from tests.support.storm.ledger import Ledger, Seen
 
 SLUGS = ("body", "left_wheel")
+QUALITIES = ("draft", "standard")
 FIRST = 1001
 
 
@@ -121,7 +122,7 @@ def _deal(stage: Path, weather: Weather, settings: dict[str, Any]) -> list[list[
         entry: dict[str, Any] = {
             "model": "cart",
             "shot": f"shot{index:03d}",
-            "quality": ("draft", "standard")[index % 2],
+            "quality": QUALITIES[index % 2],
             "settings": settings,
         }
         if index % 4 == 3:
@@ -216,10 +217,11 @@ def _check(
     spool: Path,
 ) -> Iterator[str]:
     """Yield what is wrong with any shot: lost, half, or other pixels than in calm weather."""
+    places = [(slug, number) for slug in SLUGS for number in range(FIRST, FIRST + weather.frames)]
     calm = {
-        (slug, number): _pixels(_matte(stage / "calm", "calm", slug, number))
-        for slug in SLUGS
-        for number in range(FIRST, FIRST + weather.frames)
+        (quality, *place): _pixels(_matte(stage / "calm", quality, *place))
+        for quality in QUALITIES
+        for place in places
     }
     for entry in entries:
         shot = entry["shot"]
@@ -227,14 +229,14 @@ def _check(
         if found.state != State.DONE:
             yield f"{shot} ended as {found.state or 'nothing'}: {found.message}"
             continue
-        if len(found.mattes) != len(calm):
-            yield f"{shot}: {len(found.mattes)} mattes were told of, not {len(calm)}"
+        if len(found.mattes) != len(places):
+            yield f"{shot}: {len(found.mattes)} mattes were told of, not {len(places)}"
         out = Path(entry["out"]) if "out" in entry else spool / found.job / "out"
-        for (slug, number), expected in calm.items():
-            path = _matte(out, shot, slug, number)
+        for place in places:
+            path = _matte(out, shot, *place)
             if not path.is_file():
                 yield f"{path.name} is lost"
-            elif not np.array_equal(_pixels(path), expected):
+            elif not np.array_equal(_pixels(path), calm[entry["quality"], *place]):
                 yield f"{path.name} has other pixels than in calm weather"
         for name, crc in found.mattes.items():
             path = out / name
@@ -274,10 +276,19 @@ def prepare(
     """Write references and plate, learn ``cart``, and make the mattes of calm weather."""
     footage.write_references(stage / "refs")
     plate = footage.write_plate(stage / "plate", frames, first=FIRST)
-    calm = SegmentSpec(
-        model="cart", plate=plate, shot="calm", out=str(stage / "calm"), settings=settings
-    )
+    calm = [
+        SegmentSpec(
+            model="cart",
+            plate=plate,
+            shot=quality,
+            quality=quality,
+            out=str(stage / "calm"),
+            settings=settings,
+        )
+        for quality in QUALITIES
+    ]
     with Client(keeper.config.endpoint) as client:
         learn = LearnSpec(name="cart", refs=str(stage / "refs"), settings=learning)
         client.wait(client.submit(learn))
-        client.wait(client.submit(calm))
+        for spec in calm:
+            client.wait(client.submit(spec))
