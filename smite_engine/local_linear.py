@@ -1,0 +1,109 @@
+"""Alpha as a linear function of the plate's colour, locally: alpha_i = a^T I_i + b.
+
+The model of the guided filter (He et al. 2010, "Guided Image Filtering", eq. 14 to 16, with a
+colour guide) and of closed-form matting (Levin et al. 2008): where the colours of a window lie near
+a line, plane or tetrahedron between those of its parts, the alphas are linear in colour, and
+so are blurred edges. One filtering is one step of relaxing the matting Laplacian (He et al. 2010,
+"Fast Matting Using Large Kernel Matting Laplacian Matrices", eq. 9): L p = p - filtered(p).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch.nn import functional
+
+
+def box_mean(planes: torch.Tensor, radius: int) -> torch.Tensor:
+    """Means over windows of (2 * radius + 1) squared of [C, H, W]; the border is repeated.
+
+    A sum of shifted planes, not of running sums: a pixel's value depends on its window alone, to
+    the last bit, so that blocks of a picture join without a seam.
+    """
+    side = 2 * radius + 1
+    # As a batch of one: "replicate" wants four dimensions.
+    padded = functional.pad(planes[None], (radius,) * 4, mode="replicate")[0]
+    height, width = planes.shape[-2:]
+    tall = padded[:, :height].clone()
+    for shift in range(1, side):
+        tall += padded[:, shift : shift + height]
+    total = tall[..., :width].clone()
+    for shift in range(1, side):
+        total += tall[..., shift : shift + width]
+    return total.mul_(1 / side**2)
+
+
+@dataclass(frozen=True)
+class ColourStatistics:
+    """What the windows of a guide look like.
+
+    Attributes:
+        guide: float32 [3, H, W].
+        mean: float32 [3, H, W], of each pixel's window.
+        inverse: float32 [6, H, W], of the window's covariance + eps: xx, xy, xz, yy, yz, zz.
+        radius: Of the windows.
+    """
+
+    guide: torch.Tensor
+    mean: torch.Tensor
+    inverse: torch.Tensor
+    radius: int
+
+    @classmethod
+    def of(cls, guide: torch.Tensor, radius: int, eps: float) -> ColourStatistics:
+        """``eps`` (squared colour) is the variance below which a window counts as flat."""
+        x, y, z = guide
+        products = torch.stack([x * x, x * y, x * z, y * y, y * z, z * z])
+        means = box_mean(torch.cat([guide, products]), radius)
+        mean = means[:3]
+        u, v, w = mean
+        covariance = means[3:] - torch.stack([u * u, u * v, u * w, v * v, v * w, w * w])
+        # Rounding may leave a variance just below 0.
+        covariance[[0, 3, 5]] = covariance[[0, 3, 5]].clamp_min_(0) + eps
+        return cls(guide, mean, _inverse(covariance), radius)
+
+    def fit(self, alphas: torch.Tensor) -> torch.Tensor:
+        """(a, b) of each window, averaged over the windows that hold a pixel: [K, 4, H, W].
+
+        Args:
+            alphas: float32 [K, H, W].
+        """
+        count, height, width = alphas.shape
+        weighed = (self.guide[None] * alphas[:, None]).reshape(-1, height, width)
+        means = box_mean(torch.cat([alphas, weighed]), self.radius)
+        mean = means[:count]
+        x, y, z = (
+            means[count:].view(count, 3, height, width) - self.mean[None] * mean[:, None]
+        ).unbind(1)
+        xx, xy, xz, yy, yz, zz = self.inverse
+        slope = torch.stack(
+            [x * xx + y * xy + z * xz, x * xy + y * yy + z * yz, x * xz + y * yz + z * zz], dim=1
+        )
+        offset = mean - (slope * self.mean[None]).sum(dim=1)
+        model = torch.cat([slope, offset[:, None]], dim=1)
+        return box_mean(model.flatten(0, 1), self.radius).view_as(model)
+
+
+def applied(model: torch.Tensor, guide: torch.Tensor) -> torch.Tensor:
+    """a^T I + b: models [K, 4, H, W] on a guide [3, H, W] -> [K, H, W]."""
+    alphas = torch.addcmul(model[:, 3], model[:, 0], guide[0])
+    alphas.addcmul_(model[:, 1], guide[1])
+    return alphas.addcmul_(model[:, 2], guide[2])
+
+
+def _inverse(matrix: torch.Tensor) -> torch.Tensor:
+    """Of symmetric 3x3 matrices, [6, H, W] in the order xx, xy, xz, yy, yz, zz."""
+    xx, xy, xz, yy, yz, zz = matrix
+    adjugate = torch.stack(
+        [
+            yy * zz - yz * yz,
+            xz * yz - xy * zz,
+            xy * yz - xz * yy,
+            xx * zz - xz * xz,
+            xy * xz - xx * yz,
+            xx * yy - xy * xy,
+        ]
+    )
+    determinant = xx * adjugate[0] + xy * adjugate[1] + xz * adjugate[2]
+    return adjugate / determinant
