@@ -14,7 +14,7 @@ EDGES = ("hard", "soft", "fine")
 
 @dataclass(frozen=True, kw_only=True)
 class EdgeSettings:
-    """Settings of :func:`smite_engine.matte_edges.mattes_on`.
+    """Settings of :class:`smite_engine.edges.ShotEdges`.
 
     Attributes:
         edges: ``soft`` grows the maps along the plate's colours and keeps the mean of every cell;
@@ -22,8 +22,8 @@ class EdgeSettings:
             ``hard`` gives each pixel of ``soft`` to the part that has most of it.
         band: Half the width, in cells of the maps, of the band around uncertain cells in which
             ``fine`` solves; farther from edges a pixel belongs wholly to one part.
-        steadiness: Share of the frame before that ``fine`` and ``soft`` keep where neither the
-            plate nor the edge has moved; 0 takes each frame for itself.
+        steadiness: Share of the matte before that is kept where the plate has not changed; 0 takes
+            each frame for itself.
         block: Side, in pixels, of the blocks that are worked on at once; None suits the device. It
             bounds memory and changes nothing else.
     """

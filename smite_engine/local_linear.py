@@ -34,6 +34,10 @@ def box_mean(planes: torch.Tensor, radius: int) -> torch.Tensor:
     return total.mul_(1 / side**2)
 
 
+LEAST_VARIANCE = 1e-3
+"""Summed over the parts; alphas that vary less are constant."""
+
+
 @dataclass(frozen=True)
 class ColourStatistics:
     """What the windows of a guide look like.
@@ -69,20 +73,47 @@ class ColourStatistics:
         Args:
             alphas: float32 [K, H, W].
         """
+        covariance, mean = self.covariance(alphas)
+        slope = self.slope(covariance)
+        offset = mean - (slope * self.mean[None]).sum(dim=1)
+        model = torch.cat([slope, offset[:, None]], dim=1)
+        return box_mean(model.flatten(0, 1), self.radius).view_as(model)
+
+    def covariance(self, alphas: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """([K, 3, H, W] of each alpha with the colours of its window, [K, H, W] its mean)."""
         count, height, width = alphas.shape
         weighed = (self.guide[None] * alphas[:, None]).reshape(-1, height, width)
         means = box_mean(torch.cat([alphas, weighed]), self.radius)
         mean = means[:count]
-        x, y, z = (
-            means[count:].view(count, 3, height, width) - self.mean[None] * mean[:, None]
-        ).unbind(1)
+        both = means[count:].view(count, 3, height, width)
+        return both - self.mean[None] * mean[:, None], mean
+
+    def slope(self, covariance: torch.Tensor) -> torch.Tensor:
+        """a of each window, [K, 3, H, W], from the covariances."""
+        x, y, z = covariance.unbind(1)
         xx, xy, xz, yy, yz, zz = self.inverse
-        slope = torch.stack(
+        return torch.stack(
             [x * xx + y * xy + z * xz, x * xy + y * yy + z * yz, x * xz + y * yz + z * zz], dim=1
         )
-        offset = mean - (slope * self.mean[None]).sum(dim=1)
-        model = torch.cat([slope, offset[:, None]], dim=1)
-        return box_mean(model.flatten(0, 1), self.radius).view_as(model)
+
+
+def unexplained(alphas: torch.Tensor, guide: torch.Tensor, radius: int, eps: float) -> torch.Tensor:
+    """What share of the alphas' variance in each window is not linear in colour: [H, W], 0..1.
+
+    0 where the alphas hardly vary: there is nothing to explain.
+
+    Args:
+        alphas: float32 [K, H, W], sums of 1.
+        guide: float32 [3, H, W].
+        radius: Of the windows.
+        eps: Variance of colour below which a window counts as flat.
+    """
+    statistics = ColourStatistics.of(guide, radius, eps)
+    covariance, mean = statistics.covariance(alphas)
+    variance = (box_mean(alphas.square(), radius) - mean.square()).clamp_min(0).sum(dim=0)
+    explained = (covariance * statistics.slope(covariance)).sum(dim=(0, 1))
+    share = 1 - explained / variance.clamp_min(LEAST_VARIANCE)
+    return torch.where(variance > LEAST_VARIANCE, share, 0.0).clamp(0, 1)
 
 
 def applied(model: torch.Tensor, guide: torch.Tensor) -> torch.Tensor:

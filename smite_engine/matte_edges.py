@@ -18,14 +18,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
 import torch
 from torch.nn import functional
 
 from smite_engine.cell_means import Growth, cell_means, whole_blocks, with_halo
 from smite_engine.edge_settings import EdgeSettings
 from smite_engine.errors import ShapeError
-from smite_engine.local_linear import ColourStatistics, applied
+from smite_engine.local_linear import ColourStatistics, applied, unexplained
 
 LEAST = 0.02
 """Probabilities below this are nothing: a trace of every part in every cell is no edge."""
@@ -67,7 +66,7 @@ LOW_LEVELS = 2
 # from the engine's. Less data corrects more of what a draft has wrong, and loses more of exact maps
 # (0.05 to 0.4 were tried); more sharpening does the same and eats motion blur (0 to 0.08).
 SOFT = Course(steps=(0, 0), sharpening=(0.0, 0.0), data=1.0, last_steps=0)
-FINE = Course(steps=(6, 2), sharpening=(0.03, 0.01), data=0.15, last_steps=1)
+FINE = Course(steps=(6, 2), sharpening=(0.02, 0.005), data=0.15, last_steps=1)
 
 CARRY_RADIUS, CARRY_EPS = 1, 3e-5
 """Windows of the models that carry alphas up a level, in pixels of the lower, and the variance of
@@ -77,36 +76,29 @@ RELAX_RADIUS, RELAX_EPS = 2, 1e-5
 """The same, of relaxing."""
 
 
-def mattes_on(
-    probabilities: np.ndarray,
-    image: np.ndarray,
-    settings: EdgeSettings,
-    device: torch.device | str = "cpu",
-) -> np.ndarray:
-    """The mattes of one frame, float32 [K - 1, H, W] in 0..1, sums at most 1.
+DOUBT_RADIUS = 3
+"""Windows, in pixels of the second level, in which colour should tell parts apart."""
 
-    Args:
-        probabilities: float32 [K, h, w], background first, sums of 1, as in FrameMaps.
-        image: float32 [H, W, 3], display-referred 0..1, the plate as the engine sees it.
-        settings: See :class:`EdgeSettings`; its steadiness is not used here.
-        device: Where to compute.
-    """
-    maps = torch.from_numpy(np.ascontiguousarray(probabilities, dtype=np.float32)).to(device)
-    plate = torch.from_numpy(np.ascontiguousarray(image, dtype=np.float32)).to(device)
-    found = alphas_on(maps, plate.movedim(-1, 0), settings)
-    return found[1:].cpu().numpy()
+DOUBT = (0.5, 0.9)
+"""Shares of the alphas' variance that colour leaves unexplained: up to the first ``fine`` stands,
+from the second ``soft`` takes its place."""
 
 
 @torch.no_grad()
 def alphas_on(
-    probabilities: torch.Tensor, image: torch.Tensor, settings: EdgeSettings
+    probabilities: torch.Tensor,
+    image: torch.Tensor,
+    settings: EdgeSettings,
+    *,
+    decided: bool = True,
 ) -> torch.Tensor:
     """Alphas float32 [K, H, W] in 0..1, background first, sums of 1.
 
     Args:
         probabilities: float32 [K, h, w], sums of 1; NaN counts as 0.
         image: float32 [3, H, W] on the same device; values beyond 0..1, and NaN, are clipped.
-        settings: See :class:`EdgeSettings`.
+        settings: See :class:`EdgeSettings`; its steadiness is not used here.
+        decided: False leaves ``hard`` to whoever steadies the alphas first.
 
     Raises:
         ShapeError: If the maps are not [K, h, w] or the image not [3, H, W].
@@ -120,10 +112,18 @@ def alphas_on(
     block = settings.block or (CPU_BLOCK if plate.device.type == "cpu" else DEVICE_BLOCK)
     if settings.edges != "fine":
         alphas = _solve(maps, plate, SOFT, block)
-        return _winner(alphas) if settings.edges == "hard" else alphas
+        return most_of(alphas) if settings.edges == "hard" and decided else alphas
     band = unknown_cells(maps, settings.band)
-    sure = torch.where(band, maps, _winner(maps))
+    sure = torch.where(band, maps, most_of(maps))
     alphas = _solve(sure, plate, FINE, block)
+    doubt = _doubt(alphas, plate, sure)
+    if doubt.any():
+        careful = _solve(sure, plate, SOFT, block)
+        growth = Growth(tuple(doubt.shape[1:]), tuple(plate.shape[1:]), plate.device)
+        for rows, columns in whole_blocks(tuple(plate.shape[1:]), block):
+            here = alphas[:, rows, columns]
+            share = growth(doubt, rows, columns)
+            alphas[:, rows, columns] = torch.lerp(here, careful[:, rows, columns], share)
     return _only_in(band, alphas, sure, block)
 
 
@@ -133,9 +133,14 @@ def partition(alphas: torch.Tensor, least: float = TRACE) -> torch.Tensor:
     Where nothing is left the first is all.
     """
     kept = functional.threshold(alphas, least, 0.0)
-    total = kept.sum(dim=0)
-    kept[0] += total == 0
-    return kept.div_(total.clamp_min_(least or TRACE).where(total > 0, 1.0))
+    kept[0] += ~kept.any(dim=0)
+    return kept.div_(kept.sum(dim=0))
+
+
+def most_of(alphas: torch.Tensor) -> torch.Tensor:
+    """[K, H, W]: 1 for the largest, the first of equals, 0 for the others."""
+    best = alphas.argmax(dim=0, keepdim=True)
+    return torch.zeros_like(alphas).scatter_(0, best, 1.0)
 
 
 def unknown_cells(maps: torch.Tensor, band: float) -> torch.Tensor:
@@ -252,6 +257,16 @@ def _drawn_back(alphas: torch.Tensor, maps: torch.Tensor, data: float, block: in
     return alphas
 
 
+def _doubt(alphas: torch.Tensor, plate: torch.Tensor, maps: torch.Tensor) -> torch.Tensor:
+    """[1, h', w'], 0..1: where colour does not tell the parts apart, on a few pixels a cell."""
+    sizes = level_sizes((maps.shape[1], maps.shape[2]), (plate.shape[1], plate.shape[2]))
+    level = sizes[min(1, len(sizes) - 1)]
+    share = unexplained(
+        cell_means(alphas, level), cell_means(plate, level), DOUBT_RADIUS, RELAX_EPS
+    )
+    return ((share - DOUBT[0]) / (DOUBT[1] - DOUBT[0])).clamp(0, 1)[None]
+
+
 def _only_in(
     band: torch.Tensor, alphas: torch.Tensor, sure: torch.Tensor, block: int
 ) -> torch.Tensor:
@@ -270,12 +285,6 @@ def _only_in(
 def _present(planes: torch.Tensor) -> torch.Tensor:
     """Indices of the planes of [K, ...] that are not 0 all over."""
     return planes.flatten(1).any(dim=1).nonzero().flatten()
-
-
-def _winner(alphas: torch.Tensor) -> torch.Tensor:
-    """[K, H, W]: 1 for the largest, the first of equals, 0 for the others."""
-    best = alphas.argmax(dim=0, keepdim=True)
-    return torch.zeros_like(alphas).scatter_(0, best, 1.0)
 
 
 def _blocks(

@@ -98,17 +98,23 @@ def dtssd(
 
 
 def unsteadiness(
-    alpha: Alpha, before: Alpha, truth: Alpha, truth_before: Alpha
+    alpha: Alpha,
+    before: Alpha,
+    truth: Alpha,
+    truth_before: Alpha,
+    *,
+    with_clear: bool = True,
 ) -> tuple[float, int]:
-    """(sum of |alpha_t - alpha_(t-1)|, pixels) where the truth stays within 0.01 and is a matte.
+    """(sum of |alpha_t - alpha_(t-1)|, pixels) where the truth stays within 0.01.
 
-    Pixels that are clear in both true frames are left out, unless the matte has something there:
-    an empty picture is steady, and would hide what flickers.
+    Without ``with_clear`` pixels are left out in which truth and matte are clear in both frames: a
+    wide empty background is steady, and hides what flickers.
     """
     change = np.abs(_difference(alpha, before))
-    still = np.abs(_difference(truth, truth_before)) <= STEADY
-    something = np.maximum.reduce([alpha, before, truth, truth_before]) > CLEAR
-    kept = _kept(change, still & something)
+    counted = np.abs(_difference(truth, truth_before)) <= STEADY
+    if not with_clear:
+        counted &= np.maximum.reduce([alpha, before, truth, truth_before]) > CLEAR
+    kept = _kept(change, counted)
     return float(kept.sum()), int(kept.size)
 
 

@@ -96,8 +96,11 @@ def test_dtssd_is_about_changes_only() -> None:
 def test_unsteadiness_looks_where_the_truth_stands_still() -> None:
     before = np.array([[1.0, 0.0, 0.0, 0.2]])
     truth = np.array([[1.0, 0.0, 0.0, 0.9]])  # The last pixel moves and does not count.
-    alpha = np.array([[0.9, 0.3, 0.0, 0.9]])  # The third is empty in all and does not count.
-    total, pixels = unsteadiness(alpha, np.array([[1.0, 0.0, 0.0, 0.2]]), truth, before)
+    alpha = np.array([[0.9, 0.3, 0.0, 0.9]])
+    total, pixels = unsteadiness(alpha, before, truth, before)
+    assert (pytest.approx(total), pixels) == (0.4, 3)
+    # The third is empty in all.
+    total, pixels = unsteadiness(alpha, before, truth, before, with_clear=False)
     assert (pytest.approx(total), pixels) == (0.4, 2)
 
 
