@@ -45,13 +45,13 @@ class ColourStatistics:
     Attributes:
         guide: float32 [3, H, W].
         mean: float32 [3, H, W], of each pixel's window.
-        inverse: float32 [6, H, W], of the window's covariance + eps: xx, xy, xz, yy, yz, zz.
+        factors: float32 [6, H, W], of the window's covariance + eps, see :func:`_factors`.
         radius: Of the windows.
     """
 
     guide: torch.Tensor
     mean: torch.Tensor
-    inverse: torch.Tensor
+    factors: torch.Tensor
     radius: int
 
     @classmethod
@@ -65,7 +65,7 @@ class ColourStatistics:
         covariance = means[3:] - torch.stack([u * u, u * v, u * w, v * v, v * w, w * w])
         # Rounding may leave a variance just below 0.
         covariance[[0, 3, 5]] = covariance[[0, 3, 5]].clamp_min_(0) + eps
-        return cls(guide, mean, _inverse(covariance), radius)
+        return cls(guide, mean, _factors(covariance, eps), radius)
 
     def fit(self, alphas: torch.Tensor) -> torch.Tensor:
         """(a, b) of each window, averaged over the windows that hold a pixel: [K, 4, H, W].
@@ -91,10 +91,11 @@ class ColourStatistics:
     def slope(self, covariance: torch.Tensor) -> torch.Tensor:
         """a of each window, [K, 3, H, W], from the covariances."""
         x, y, z = covariance.unbind(1)
-        xx, xy, xz, yy, yz, zz = self.inverse
-        return torch.stack(
-            [x * xx + y * xy + z * xz, x * xy + y * yy + z * yz, x * xz + y * yz + z * zz], dim=1
-        )
+        d1, l21, l31, d2, l32, d3 = self.factors
+        y = y - l21 * x
+        z = (z - l31 * x - l32 * y) / d3
+        y = y / d2 - l32 * z
+        return torch.stack([x / d1 - l21 * y - l31 * z, y, z], dim=1)
 
 
 def unexplained(alphas: torch.Tensor, guide: torch.Tensor, radius: int, eps: float) -> torch.Tensor:
@@ -123,18 +124,18 @@ def applied(model: torch.Tensor, guide: torch.Tensor) -> torch.Tensor:
     return alphas.addcmul_(model[:, 2], guide[2])
 
 
-def _inverse(matrix: torch.Tensor) -> torch.Tensor:
-    """Of symmetric 3x3 matrices, [6, H, W] in the order xx, xy, xz, yy, yz, zz."""
+def _factors(matrix: torch.Tensor, least: float) -> torch.Tensor:
+    """L D L^T of symmetric 3x3 matrices, [6, H, W]: d1, l21, l31, d2, l32, d3.
+
+    From xx, xy, xz, yy, yz, zz of the matrices. Of nearly singular ones (a grey plate) a float32
+    determinant may round to anything; here no d falls below ``least``, as it cannot where that
+    was added to the diagonal.
+    """
     xx, xy, xz, yy, yz, zz = matrix
-    adjugate = torch.stack(
-        [
-            yy * zz - yz * yz,
-            xz * yz - xy * zz,
-            xy * yz - xz * yy,
-            xx * zz - xz * xz,
-            xy * xz - xx * yz,
-            xx * yy - xy * xy,
-        ]
-    )
-    determinant = xx * adjugate[0] + xy * adjugate[1] + xz * adjugate[2]
-    return adjugate / determinant
+    d1 = xx.clamp_min(least)
+    l21, l31 = xy / d1, xz / d1
+    d2 = (yy - l21 * xy).clamp_min_(least)
+    rest = yz - l21 * xz
+    l32 = rest / d2
+    d3 = (zz - l31 * xz - l32 * rest).clamp_min_(least)
+    return torch.stack([d1, l21, l31, d2, l32, d3])

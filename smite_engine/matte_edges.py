@@ -47,13 +47,16 @@ class Course:
     """How alphas are found at each level.
 
     Attributes:
-        steps: Relaxations at each level; the two lowest, where a step reaches far, come first.
-        sharpening: What is taken off each alpha after each step, before they sum to 1 again; at
-            the two lowest levels, and at those above, where it would eat partial alpha.
+        radius: Of the windows of relaxing, in pixels of the level; as in all pairs here, at the
+            two lowest levels, where a step reaches far, and at those above.
+        steps: Relaxations at each level.
+        sharpening: What is taken off each alpha after each step, before they sum to 1 again; more
+            of it at high levels would eat partial alpha.
         data: How far alphas are drawn to the cells' means after each step, 0..1.
         last_steps: Relaxations at the highest level, without sharpening.
     """
 
+    radius: tuple[int, int]
     steps: tuple[int, int]
     sharpening: tuple[float, float]
     data: float
@@ -62,17 +65,18 @@ class Course:
 
 LOW_LEVELS = 2
 
-# Chosen on single frames of the demo shot and of the two shots of tools/shots, from exact maps and
-# from the engine's. Less data corrects more of what a draft has wrong, and loses more of exact maps
-# (0.05 to 0.4 were tried); more sharpening does the same and eats motion blur (0 to 0.08).
-SOFT = Course(steps=(0, 0), sharpening=(0.0, 0.0), data=1.0, last_steps=0)
-FINE = Course(steps=(6, 2), sharpening=(0.02, 0.005), data=0.15, last_steps=1)
+# Chosen on single frames of the demo shot, of the two shots of tools/shots and of four DAVIS clips,
+# from exact maps and from the engine's. Less data (0.05 to 0.5 were tried) and wider windows (1 to
+# 3) correct more of what a draft has wrong, and lose more of exact maps; more sharpening (0 to
+# 0.08) clears the haze of textured footage, and eats motion blur.
+SOFT = Course(radius=(1, 1), steps=(0, 0), sharpening=(0.0, 0.0), data=1.0, last_steps=0)
+FINE = Course(radius=(2, 1), steps=(6, 2), sharpening=(0.03, 0.015), data=0.25, last_steps=1)
 
 CARRY_RADIUS, CARRY_EPS = 1, 3e-5
 """Windows of the models that carry alphas up a level, in pixels of the lower, and the variance of
 colour (0..1, squared) below which a window is flat. Grain of 0.015 does not ask for more."""
 
-RELAX_RADIUS, RELAX_EPS = 2, 1e-5
+RELAX_EPS = 1e-5
 """The same, of relaxing."""
 
 
@@ -183,11 +187,13 @@ def _solve(maps: torch.Tensor, plate: torch.Tensor, course: Course, block: int) 
         alphas = _drawn_back(alphas, maps, course.data, block)
         height = 0 if level < LOW_LEVELS else 1
         for _ in range(course.steps[height]):
-            alphas = _relaxed(alphas, guide, course.sharpening[height], block)
+            alphas = _relaxed(
+                alphas, guide, course.radius[height], course.sharpening[height], block
+            )
             alphas = _drawn_back(alphas, maps, course.data, block)
         below = guide
     for _ in range(course.last_steps):
-        alphas = _relaxed(alphas, plate, 0.0, block)
+        alphas = _relaxed(alphas, plate, course.radius[1], 0.0, block)
     return alphas
 
 
@@ -226,17 +232,17 @@ def _models(alphas: torch.Tensor, guide: torch.Tensor, block: int) -> torch.Tens
 
 
 def _relaxed(
-    alphas: torch.Tensor, guide: torch.Tensor, sharpening: float, block: int
+    alphas: torch.Tensor, guide: torch.Tensor, radius: int, sharpening: float, block: int
 ) -> torch.Tensor:
     """One step of relaxing the matting Laplacian, then of sharpening."""
     found = alphas.clone()
-    for inner, outer, inside in _blocks(tuple(guide.shape[1:]), block, 2 * RELAX_RADIUS):
+    for inner, outer, inside in _blocks(tuple(guide.shape[1:]), block, 2 * radius):
         near = alphas[(slice(None), *outer)]
         there = _present(near)
         if len(there) == 1:
             continue
         colours = guide[(slice(None), *outer)]
-        model = ColourStatistics.of(colours, RELAX_RADIUS, RELAX_EPS).fit(near[there])
+        model = ColourStatistics.of(colours, radius, RELAX_EPS).fit(near[there])
         new = applied(model[(slice(None), slice(None), *inside)], colours[(slice(None), *inside)])
         found[(there, *inner)] = partition(new - sharpening)
     return found

