@@ -5,10 +5,12 @@ From the grid of the maps to the plate the picture is doubled level by level. At
 1. Local linear models of alpha in colour, fitted on the level below, are evaluated on this level's
    colours: fast guided upsampling (He and Sun 2015, "Fast Guided Filter").
 2. Some steps of relaxing the matting Laplacian (:mod:`smite_engine.local_linear`), each followed by
-   a little sharpening, since relaxing alone ends in the mean of everything.
+   a little sharpening, since relaxing alone ends in the mean of everything; where the plate is
+   blurred there is none of it but at the lowest levels.
 3. After each step alphas are drawn back towards the maps: the mean of alpha over a cell should be
    what the map says of that cell. ``soft`` keeps it; ``fine`` draws gently, so that colour
-   corrects what the maps have wrong.
+   corrects what the maps have wrong, and leaves the place to ``soft`` where colour does not tell
+   the parts apart.
 
 All of it is local and linear in the number of parts and pixels, and is done in blocks with a halo,
 to the same bits as without blocks.
@@ -24,7 +26,7 @@ from torch.nn import functional
 from smite_engine.cell_means import Growth, cell_means, whole_blocks, with_halo
 from smite_engine.edge_settings import EdgeSettings
 from smite_engine.errors import ShapeError
-from smite_engine.local_linear import ColourStatistics, applied, unexplained
+from smite_engine.local_linear import ColourStatistics, applied, crispness, unexplained
 
 LEAST = 0.02
 """Probabilities below this are nothing: a trace of every part in every cell is no edge."""
@@ -50,8 +52,9 @@ class Course:
         radius: Of the windows of relaxing, in pixels of the level; as in all pairs here, at the
             two lowest levels, where a step reaches far, and at those above.
         steps: Relaxations at each level.
-        sharpening: What is taken off each alpha after each step, before they sum to 1 again; more
-            of it at high levels would eat partial alpha.
+        sharpening: What is taken off each alpha after each step, before they sum to 1 again; at
+            high levels only where the plate is crisp, since it would eat the partial alpha of
+            motion blur.
         data: How far alphas are drawn to the cells' means after each step, 0..1.
         last_steps: Relaxations at the highest level, without sharpening.
     """
@@ -68,9 +71,9 @@ LOW_LEVELS = 2
 # Chosen on single frames of the demo shot, of the two shots of tools/shots and of four DAVIS clips,
 # from exact maps and from the engine's. Less data (0.05 to 0.5 were tried) and wider windows (1 to
 # 3) correct more of what a draft has wrong, and lose more of exact maps; more sharpening (0 to
-# 0.08) clears the haze of textured footage, and eats motion blur.
+# 0.08) clears the haze of textured footage, and eats motion blur where the plate is crisp too.
 SOFT = Course(radius=(1, 1), steps=(0, 0), sharpening=(0.0, 0.0), data=1.0, last_steps=0)
-FINE = Course(radius=(2, 1), steps=(6, 2), sharpening=(0.03, 0.015), data=0.25, last_steps=1)
+FINE = Course(radius=(2, 1), steps=(6, 2), sharpening=(0.03, 0.03), data=0.25, last_steps=1)
 
 CARRY_RADIUS, CARRY_EPS = 1, 3e-5
 """Windows of the models that carry alphas up a level, in pixels of the lower, and the variance of
@@ -79,6 +82,9 @@ colour (0..1, squared) below which a window is flat. Grain of 0.015 does not ask
 RELAX_EPS = 1e-5
 """The same, of relaxing."""
 
+
+CRISP_RADIUS, CRISP = 8, 0.08
+"""Windows, in pixels, and the crispness (:func:`crispness`) from which a plate is sharp."""
 
 DOUBT_RADIUS = 3
 """Windows, in pixels of the second level, in which colour should tell parts apart."""
@@ -182,18 +188,20 @@ def _solve(maps: torch.Tensor, plate: torch.Tensor, course: Course, block: int) 
     for smaller in reversed(sizes[:-1]):
         guides.insert(0, cell_means(guides[0], smaller))
     alphas, below = maps, cell_means(guides[0], grid)
+    crisp = _crisp(plate, block) if course.sharpening[1] else plate.new_ones(1, 1, 1)
     for level, guide in enumerate(guides):
         alphas = _transferred(alphas, below, guide, block)
         alphas = _drawn_back(alphas, maps, course.data, block)
         height = 0 if level < LOW_LEVELS else 1
+        sharpening = course.sharpening[height] * (
+            cell_means(crisp, tuple(guide.shape[1:]))[0] if height else torch.ones_like(guide[0])
+        )
         for _ in range(course.steps[height]):
-            alphas = _relaxed(
-                alphas, guide, course.radius[height], course.sharpening[height], block
-            )
+            alphas = _relaxed(alphas, guide, course.radius[height], sharpening, block)
             alphas = _drawn_back(alphas, maps, course.data, block)
         below = guide
     for _ in range(course.last_steps):
-        alphas = _relaxed(alphas, plate, course.radius[1], 0.0, block)
+        alphas = _relaxed(alphas, plate, course.radius[1], torch.zeros_like(plate[0]), block)
     return alphas
 
 
@@ -232,7 +240,7 @@ def _models(alphas: torch.Tensor, guide: torch.Tensor, block: int) -> torch.Tens
 
 
 def _relaxed(
-    alphas: torch.Tensor, guide: torch.Tensor, radius: int, sharpening: float, block: int
+    alphas: torch.Tensor, guide: torch.Tensor, radius: int, sharpening: torch.Tensor, block: int
 ) -> torch.Tensor:
     """One step of relaxing the matting Laplacian, then of sharpening."""
     found = alphas.clone()
@@ -244,7 +252,7 @@ def _relaxed(
         colours = guide[(slice(None), *outer)]
         model = ColourStatistics.of(colours, radius, RELAX_EPS).fit(near[there])
         new = applied(model[(slice(None), slice(None), *inside)], colours[(slice(None), *inside)])
-        found[(there, *inner)] = partition(new - sharpening)
+        found[(there, *inner)] = partition(new - sharpening[inner])
     return found
 
 
@@ -261,6 +269,15 @@ def _drawn_back(alphas: torch.Tensor, maps: torch.Tensor, data: float, block: in
         grown = growth(missing, rows, columns)
         alphas[:, rows, columns] = partition(alphas[:, rows, columns] + grown)
     return alphas
+
+
+def _crisp(plate: torch.Tensor, block: int) -> torch.Tensor:
+    """[1, H, W], 0..1: 0 where the plate is blurred, 1 where its detail is as fine as its pixels."""
+    found = torch.empty_like(plate[:1])
+    for inner, outer, inside in _blocks(tuple(plate.shape[1:]), block, CRISP_RADIUS + 2):
+        share = crispness(plate[(slice(None), *outer)], CRISP_RADIUS)[inside]
+        found[(0, *inner)] = (share / CRISP).clamp(0, 1)
+    return found
 
 
 def _doubt(alphas: torch.Tensor, plate: torch.Tensor, maps: torch.Tensor) -> torch.Tensor:

@@ -14,7 +14,7 @@ from smite_engine.cell_means import Growth, cell_means, overlaps
 from smite_engine.edge_settings import EDGES, EdgeSettings
 from smite_engine.edges import ShotEdges
 from smite_engine.errors import SettingsError, ShapeError
-from smite_engine.local_linear import ColourStatistics, applied, box_mean
+from smite_engine.local_linear import ColourStatistics, applied, box_mean, crispness
 from smite_engine.matte_edges import alphas_on, level_sizes, partition, unknown_cells
 
 COLOURS = torch.tensor([[0.2, 0.3, 0.5], [0.9, 0.2, 0.1], [0.1, 0.8, 0.2], [0.9, 0.9, 0.3]])
@@ -252,6 +252,14 @@ def test_box_means_repeat_the_border() -> None:
     plane = torch.arange(12.0).reshape(1, 3, 4)
     expected = functional.avg_pool2d(functional.pad(plane[None], (1,) * 4, "replicate"), 3, 1)[0]
     assert torch.allclose(box_mean(plane, 1), expected)
+
+
+def test_steps_are_crisp_and_slopes_are_not() -> None:
+    step = (torch.arange(64) >= 32).float().expand(3, 40, 64)
+    slope = ((torch.arange(64) - 20) / 24).clamp(0, 1).expand(3, 40, 64)
+    assert float(crispness(step, 8)[20, 32]) > 0.15
+    assert float(crispness(slope, 6)[20, 32]) < 0.02
+    assert float(crispness(torch.full((3, 40, 64), 0.3), 8).max()) < 1e-6
 
 
 def test_a_grey_plate_is_no_trouble() -> None:
