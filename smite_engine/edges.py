@@ -8,11 +8,12 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from smite_engine.alphas import most_of
 from smite_engine.edge_settings import EdgeSettings
 from smite_engine.errors import ShapeError
 from smite_engine.flow_tracker import FLOW_SIDE, DisFlow, FlowFunction, small_picture
 from smite_engine.frame_maps import FrameMaps
-from smite_engine.matte_edges import alphas_on, most_of
+from smite_engine.matte_edges import alphas_on
 from smite_engine.steady_edges import steadied
 
 

@@ -23,6 +23,7 @@ from dataclasses import dataclass
 import torch
 from torch.nn import functional
 
+from smite_engine.alphas import TRACE, most_of, partition, present
 from smite_engine.cell_means import Growth, cell_means, whole_blocks, with_halo
 from smite_engine.edge_settings import EdgeSettings
 from smite_engine.errors import ShapeError
@@ -30,9 +31,6 @@ from smite_engine.local_linear import ColourStatistics, applied, crispness, unex
 
 LEAST = 0.02
 """Probabilities below this are nothing: a trace of every part in every cell is no edge."""
-
-TRACE = 1e-4
-"""Alphas below this are nothing, so that blocks inside a part hold that part alone."""
 
 CERTAIN = 0.97
 """A cell with a part of this probability or more needs no band of its own."""
@@ -137,22 +135,6 @@ def alphas_on(
     return _only_in(band, alphas, sure, block)
 
 
-def partition(alphas: torch.Tensor, least: float = TRACE) -> torch.Tensor:
-    """[K, ...] with ``least`` or less taken for nothing, no value below 0, and sums of 1.
-
-    Where nothing is left the first is all.
-    """
-    kept = functional.threshold(alphas, least, 0.0)
-    kept[0] += ~kept.any(dim=0)
-    return kept.div_(kept.sum(dim=0))
-
-
-def most_of(alphas: torch.Tensor) -> torch.Tensor:
-    """[K, H, W]: 1 for the largest, the first of equals, 0 for the others."""
-    best = alphas.argmax(dim=0, keepdim=True)
-    return torch.zeros_like(alphas).scatter_(0, best, 1.0)
-
-
 def unknown_cells(maps: torch.Tensor, band: float) -> torch.Tensor:
     """bool [h, w]: cells within ``band`` cells of one that is uncertain, or of another part's.
 
@@ -213,7 +195,7 @@ def _transferred(
     growth = Growth(tuple(below.shape[1:]), tuple(guide.shape[1:]), guide.device)
     found = guide.new_empty(len(alphas), *guide.shape[1:])
     for rows, columns in whole_blocks(tuple(guide.shape[1:]), block):
-        there = _present(models[(slice(None), slice(None), *growth.cells(rows, columns))])
+        there = present(models[(slice(None), slice(None), *growth.cells(rows, columns))])
         if len(there) == 1:
             found[:, rows, columns] = 0.0
             found[there, rows, columns] = 1.0
@@ -229,7 +211,7 @@ def _models(alphas: torch.Tensor, guide: torch.Tensor, block: int) -> torch.Tens
     found = guide.new_zeros(len(alphas), 4, *guide.shape[1:])
     for inner, outer, inside in _blocks(tuple(guide.shape[1:]), block, 2 * CARRY_RADIUS):
         near = alphas[(slice(None), *outer)]
-        there = _present(near)
+        there = present(near)
         if len(there) == 1:
             found[(there, 3, *inner)] = 1.0
             continue
@@ -246,7 +228,7 @@ def _relaxed(
     found = alphas.clone()
     for inner, outer, inside in _blocks(tuple(guide.shape[1:]), block, 2 * radius):
         near = alphas[(slice(None), *outer)]
-        there = _present(near)
+        there = present(near)
         if len(there) == 1:
             continue
         colours = guide[(slice(None), *outer)]
@@ -272,7 +254,7 @@ def _drawn_back(alphas: torch.Tensor, maps: torch.Tensor, data: float, block: in
 
 
 def _crisp(plate: torch.Tensor, block: int) -> torch.Tensor:
-    """[1, H, W], 0..1: 0 where the plate is blurred, 1 where its detail is as fine as its pixels."""
+    """[1, H, W], 0..1: 0 where the plate is blurred, 1 where detail is as fine as pixels."""
     found = torch.empty_like(plate[:1])
     for inner, outer, inside in _blocks(tuple(plate.shape[1:]), block, CRISP_RADIUS + 2):
         share = crispness(plate[(slice(None), *outer)], CRISP_RADIUS)[inside]
@@ -303,11 +285,6 @@ def _only_in(
         known = growth(sure, rows, columns)
         alphas[:, rows, columns] = torch.lerp(known, here, share)
     return alphas
-
-
-def _present(planes: torch.Tensor) -> torch.Tensor:
-    """Indices of the planes of [K, ...] that are not 0 all over."""
-    return planes.flatten(1).any(dim=1).nonzero().flatten()
 
 
 def _blocks(

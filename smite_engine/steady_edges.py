@@ -13,10 +13,10 @@ import math
 import torch
 from torch.nn import functional
 
+from smite_engine.alphas import partition
 from smite_engine.cell_means import Growth, whole_blocks, with_halo
 from smite_engine.errors import ShapeError
 from smite_engine.local_linear import box_mean
-from smite_engine.matte_edges import partition
 
 SAME, OTHER = 0.01, 0.04
 """Differences of colour (0..1) up to which two plates are the same, and from which they are not; in

@@ -10,12 +10,13 @@ import torch
 from torch.nn import functional
 
 from smite_engine import FrameMaps
+from smite_engine.alphas import partition
 from smite_engine.cell_means import Growth, cell_means, overlaps
 from smite_engine.edge_settings import EDGES, EdgeSettings
 from smite_engine.edges import ShotEdges
 from smite_engine.errors import SettingsError, ShapeError
 from smite_engine.local_linear import ColourStatistics, applied, box_mean, crispness
-from smite_engine.matte_edges import alphas_on, level_sizes, partition, unknown_cells
+from smite_engine.matte_edges import alphas_on, level_sizes, unknown_cells
 
 COLOURS = torch.tensor([[0.2, 0.3, 0.5], [0.9, 0.2, 0.1], [0.1, 0.8, 0.2], [0.9, 0.9, 0.3]])
 

@@ -7,11 +7,11 @@ import pytest
 import torch
 
 from smite_engine import FrameMaps
+from smite_engine.alphas import partition
 from smite_engine.cell_means import cell_means
 from smite_engine.edge_settings import EDGES, EdgeSettings
 from smite_engine.edges import ShotEdges
 from smite_engine.errors import ShapeError
-from smite_engine.matte_edges import partition
 from smite_engine.steady_edges import steadied
 
 SIZE, GRID = (64, 96), (8, 12)
