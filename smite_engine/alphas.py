@@ -1,0 +1,30 @@
+"""Alphas of K parts that share the pixels of a frame among them, background first."""
+
+from __future__ import annotations
+
+import torch
+from torch.nn import functional
+
+TRACE = 1e-4
+"""Alphas below this are nothing, so that blocks inside a part hold that part alone."""
+
+
+def partition(alphas: torch.Tensor, least: float = TRACE) -> torch.Tensor:
+    """[K, ...] with ``least`` or less taken for nothing, no value below 0, and sums of 1.
+
+    Where nothing is left the first is all.
+    """
+    kept = functional.threshold(alphas, least, 0.0)
+    kept[0] += ~kept.any(dim=0)
+    return kept.div_(kept.sum(dim=0))
+
+
+def most_of(alphas: torch.Tensor) -> torch.Tensor:
+    """[K, H, W]: 1 for the largest, the first of equals, 0 for the others."""
+    best = alphas.argmax(dim=0, keepdim=True)
+    return torch.zeros_like(alphas).scatter_(0, best, 1.0)
+
+
+def present(planes: torch.Tensor) -> torch.Tensor:
+    """Indices of the planes of [K, ...] that are not 0 all over."""
+    return planes.flatten(1).any(dim=1).nonzero().flatten()

@@ -1,0 +1,84 @@
+"""The mattes of a shot, frame by frame: edges from the plate, steadied along its motion."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from smite_engine.alphas import most_of
+from smite_engine.edge_settings import EdgeSettings
+from smite_engine.errors import ShapeError
+from smite_engine.flow_tracker import FLOW_SIDE, DisFlow, FlowFunction, small_picture
+from smite_engine.frame_maps import FrameMaps
+from smite_engine.matte_edges import alphas_on
+from smite_engine.steady_edges import steadied
+
+
+@dataclass(frozen=True)
+class _Frame:
+    """What the next frame needs of this one."""
+
+    number: int
+    alphas: torch.Tensor
+    image: torch.Tensor
+    small: np.ndarray
+
+
+class ShotEdges:
+    """Makes the mattes of a shot's frames, in order; keeps one frame.
+
+    A frame whose number does not follow that of the last, or of another size, starts anew.
+    """
+
+    def __init__(
+        self,
+        settings: EdgeSettings,
+        device: torch.device | str = "cpu",
+        flow: Callable[[], FlowFunction] = DisFlow,
+    ) -> None:
+        self._settings = settings
+        self._device = torch.device(device)
+        self._flow = flow()
+        self._last: _Frame | None = None
+
+    def mattes(self, maps: FrameMaps, image: np.ndarray) -> np.ndarray:
+        """Mattes float32 [K - 1, H, W] in 0..1, sums at most 1.
+
+        Args:
+            maps: Of the frame.
+            image: float32 [H, W, 3], display-referred 0..1, the plate as the engine saw it.
+
+        Raises:
+            ShapeError: If the image is not [H, W, 3].
+        """
+        if image.ndim != 3 or image.shape[2] != 3:
+            raise ShapeError("The plate", "[H, W, 3]", image.shape)
+        plate = torch.from_numpy(np.ascontiguousarray(image, dtype=np.float32)).to(self._device)
+        plate = plate.movedim(-1, 0).nan_to_num(0.0).clamp(0.0, 1.0).contiguous()
+        soft = torch.from_numpy(np.ascontiguousarray(maps.probabilities)).to(self._device)
+        alphas = alphas_on(soft, plate, self._settings, decided=False)
+        if self._settings.steadiness:
+            alphas = self._steadied(maps.number, alphas, plate, image)
+        if self._settings.edges == "hard":
+            alphas = most_of(alphas)
+        return alphas[1:].cpu().numpy()
+
+    def _steadied(
+        self, number: int, alphas: torch.Tensor, plate: torch.Tensor, image: np.ndarray
+    ) -> torch.Tensor:
+        """The alphas held to the last frame's, where there is one."""
+        last, small = self._last, small_picture(image, FLOW_SIDE)
+        if last is not None and last.number + 1 == number and last.alphas.shape == alphas.shape:
+            field = torch.from_numpy(self._flow(small, last.small)).to(self._device)
+            alphas = steadied(
+                alphas,
+                last.alphas,
+                (plate, last.image),
+                field.permute(2, 0, 1),
+                self._settings.steadiness,
+            )
+        self._last = _Frame(number, alphas, plate, small)
+        return alphas
