@@ -53,13 +53,15 @@ from .runner import Runner
 from .sessions import Sessions
 from .spool import Spool
 from .store import Store
-from .watchers import Watchers
+from .watchers import AHEAD_WITH_BYTES, Watchers
 
 log = structlog.get_logger(__name__)
 
 POLL_MILLISECONDS = 100
 REQUESTS_PER_TURN = 64
 RECEIVE_AHEAD = 16
+SEND_AHEAD = AHEAD_WITH_BYTES + 16
+"""Messages that wait for a client that does not read, whatever it claims to have used."""
 FOREIGN_SECONDS = 0.5
 """How often watched jobs of other servers are looked up in the store."""
 
@@ -131,6 +133,7 @@ class Router:
         bound.setsockopt(zmq.LINGER, 500)
         bound.setsockopt(zmq.ROUTER_MANDATORY, 1)
         bound.setsockopt(zmq.RCVHWM, RECEIVE_AHEAD)
+        bound.setsockopt(zmq.SNDHWM, SEND_AHEAD)
         bound.setsockopt(zmq.MAXMSGSIZE, max(config.limits.max_file_bytes, MAX_HEADER_BYTES) + 1)
         bound.setsockopt(zmq.IPV6, int(is_ipv6(config.endpoint)))
         guard.secure(bound)

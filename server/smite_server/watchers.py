@@ -3,8 +3,8 @@
 A watcher gets the mattes in the store in order, then progress and states; so late and slow
 watchers are the same case as all others. Ahead of what a watcher has acknowledged, the server
 sends at most so many mattes and, when they carry bytes, at most so many bytes (its credit), but
-always one. A matte is read from the disk when there is credit for it, so a watcher that stalls
-holds no memory beyond its credit.
+always one. The credit begins small and grows with what is acknowledged, so that a watcher that has
+never read anything holds little. A matte is read from the disk when there is credit for it.
 """
 
 from __future__ import annotations
@@ -24,6 +24,8 @@ from .store import Store
 
 AHEAD_WITH_PATHS = 256
 AHEAD_WITH_BYTES = 64
+FIRST_CREDIT = 4 * 1024 * 1024
+"""Bytes in flight to a watcher that has acknowledged none."""
 BATCH = 64
 
 
@@ -31,7 +33,8 @@ BATCH = 64
 class Watcher:
     """One client's view of one job.
 
-    ``in_flight`` are the mattes that it has not acknowledged: pairs of ``seq`` and bytes sent.
+    ``in_flight`` are the mattes that it has not acknowledged: pairs of ``seq`` and bytes sent;
+    ``used`` are the bytes that it has.
     """
 
     identity: bytes
@@ -40,6 +43,7 @@ class Watcher:
     sent: int
     in_flight: deque[tuple[int, int]] = field(default_factory=deque)
     bytes_in_flight: int = 0
+    used: int = 0
     state: str = ""
     progress: Progress | None = None
 
@@ -52,13 +56,16 @@ class Watcher:
     def acknowledge(self, seq: int) -> None:
         """Note that the mattes up to ``seq`` are used."""
         while self.in_flight and self.in_flight[0][0] <= seq:
-            self.bytes_in_flight -= self.in_flight.popleft()[1]
+            _, size = self.in_flight.popleft()
+            self.bytes_in_flight -= size
+            self.used += size
 
     def has_room(self, size: int, most: int) -> bool:
         """Return whether a matte of ``size`` bytes may be sent, of at most ``most`` at a time."""
         if not self.in_flight:
             return True
-        return len(self.in_flight) < most and self.bytes_in_flight + size <= self.credit
+        credit = min(self.credit, FIRST_CREDIT + self.used)
+        return len(self.in_flight) < most and self.bytes_in_flight + size <= credit
 
 
 class Watchers:

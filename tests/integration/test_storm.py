@@ -8,13 +8,15 @@ from tests.support.storm.keeper import ServerKeeper
 from tests.support.storm.storm import Weather, prepare, sail
 
 FRAMES = 8
-SETTINGS = {"delay": 0.02}
+SETTINGS = {"delay": 0.1}
 
 
 def test_nothing_is_lost_in_a_storm(tmp_path: Path) -> None:
     stage = tmp_path / "stage"
     stage.mkdir()
-    weather = Weather(seed=3, clients=4, jobs=16, frames=FRAMES, corrupt=0.1, seconds=240)
+    weather = Weather(
+        seed=3, clients=4, jobs=16, frames=FRAMES, every=(0.8, 2.0), corrupt=0.1, seconds=240
+    )
     keeper = ServerKeeper(
         tmp_path / "home", clock_seed=7, roots=(stage,), device="cpu,cpu", max_attempts=50
     )

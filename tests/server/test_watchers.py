@@ -12,7 +12,12 @@ import pytest
 from smite_protocol.messages import Finished, MatteReady, Message, Progress, StateChanged
 from smite_server.jobs import Job, Matte, State, new_job_id
 from smite_server.store import Store
-from smite_server.watchers import AHEAD_WITH_BYTES, AHEAD_WITH_PATHS, Watchers
+from smite_server.watchers import (
+    AHEAD_WITH_BYTES,
+    AHEAD_WITH_PATHS,
+    FIRST_CREDIT,
+    Watchers,
+)
 
 SIZE = 1000
 CREDIT = 4 * SIZE
@@ -203,3 +208,16 @@ def test_a_job_that_was_cleared_away_is_a_clear_end(stage: Stage) -> None:
     assert isinstance(last, Finished)
     assert last.error == "unknown_job"
     assert stage.watchers.jobs() == set()
+
+
+def test_credit_grows_with_what_is_used(stage: Stage) -> None:
+    size = FIRST_CREDIT // 2
+    stage.watchers = Watchers(stage.store, stage.send, lambda _: None, 3 * size)
+    job = stage.job()
+    stage.add_mattes(job, 9, size=size)
+    stage.watch(b"a", job)
+    assert len(stage.mattes(b"a")) == 2
+    stage.watchers.acknowledge(b"a", job, 1)
+    assert len(stage.mattes(b"a")) == 4, "3 in flight: 2 to begin with, and the one that was used"
+    stage.watchers.acknowledge(b"a", job, 4)
+    assert len(stage.mattes(b"a")) == 7, "never more than the server's credit"

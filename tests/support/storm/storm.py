@@ -175,14 +175,15 @@ class _Client:
 
 
 def _blow(keeper: ServerKeeper, fleet: list[_Client], weather: Weather) -> dict[str, int]:
-    """Hit things at random until every client is through; return how often each was."""
+    """Hit things at random, each once at first, until every client is through; return how often."""
     luck = random.Random(weather.seed)
     done = dict.fromkeys(weather.blows, 0)
     end = time.monotonic() + weather.seconds
     while any(boat.status is None for boat in fleet):
         assert time.monotonic() < end, "the storm does not end: " + fleet[0].last_words()
         time.sleep(luck.uniform(*weather.every))
-        what = luck.choices(list(weather.blows), list(weather.blows.values()))[0]
+        spared = [name for name, count in done.items() if not count]
+        what = luck.choices(spared or list(done), [weather.blows[n] for n in spared or done])[0]
         afloat = [boat for boat in fleet if boat.status is None]
         if what == "server":
             keeper.restart()
