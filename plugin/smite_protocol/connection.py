@@ -312,10 +312,12 @@ class Connection:
 
     def _silence(self, first: bool, waited: float) -> SmiteError:
         if first:
-            key = ", with the key that this client's file names" if self._keys is not None else ""
+            right = "the right endpoint, and a key (--key) where the server wants one"
+            if self._keys is not None:
+                right = "the endpoint of the server that the key file is for"
             return ServerUnreachable(
                 f"No SMITE server answers at {self.endpoint} (waited {waited:g} s); start one with"
-                f" `smite serve`{key}, or give the right endpoint."
+                f" `smite serve`, or give {right}."
             )
         return ServerLost(
             f"The server at {self.endpoint} did not answer within {waited:g} s; see whether it"
