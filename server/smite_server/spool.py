@@ -17,6 +17,7 @@ import os
 import re
 import shutil
 import zlib
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -63,6 +64,7 @@ class Spool:
     def __init__(self, folder: Path, limits: Limits) -> None:
         self._folder = folder
         self._limits = limits
+        self._hashing = ThreadPoolExecutor(max_workers=1, thread_name_prefix="spool")
         self._uploads: dict[str, _Upload] = {}
 
     def folder_of(self, job: str, role: str) -> Path:
@@ -198,25 +200,25 @@ class Spool:
 
     def _put(self, job: str, upload: _Upload, name: str, pieces: list[Buffer]) -> int:
         """Store a file, unless it is there; return how many there are."""
-        digest = hashlib.sha256()
-        for piece in pieces:
-            digest.update(piece)
-        sent = Sent(sum(memoryview(piece).nbytes for piece in pieces), digest.hexdigest())
+        size = sum(memoryview(piece).nbytes for piece in pieces)
         before = upload.files.get(name)
         if before is None:
-            self._check_room(upload, name, sent.size)
-            self._write(job, name, pieces, sent)
-            upload.files[name] = sent
-            upload.bytes += sent.size
-        elif before != sent:
+            self._check_room(upload, name, size)
+            upload.files[name] = self._write(job, name, pieces, size)
+            upload.bytes += size
+        elif before != Sent(size, _digest(pieces)):
             raise BadInput(
                 f"{name} was sent already, with other content; send every file once, or the same"
                 " again."
             )
         return len(upload.files)
 
-    def _write(self, job: str, name: str, pieces: list[Buffer], sent: Sent) -> None:
-        """Write a file so that it is there after a power cut, all or nothing."""
+    def _write(self, job: str, name: str, pieces: list[Buffer], size: int) -> Sent:
+        """Write a file so that it is there after a power cut, all or nothing.
+
+        Its digest is made meanwhile by another thread, which takes nearly as long.
+        """
+        digest = self._hashing.submit(_digest, pieces)
         top = self._folder / job
         target = top.joinpath(*name.split("/"))
         part = target.with_name(f".{target.name}.part")
@@ -230,10 +232,12 @@ class Spool:
                 os.fsync(file.fileno())
             part.replace(target)
             sync_folders([target.parent])
+            sent = Sent(size, digest.result())
             add_to_manifest(top, name, sent)
         except OSError as problem:
             part.unlink(missing_ok=True)
-            raise self._unwritten(f"{name} ({sent.size} bytes)", problem) from problem
+            raise self._unwritten(f"{name} ({size} bytes)", problem) from problem
+        return sent
 
     def _unwritten(self, what: str, problem: OSError) -> DiskFull | InternalError:
         if problem.errno in (errno.ENOSPC, errno.EDQUOT):
@@ -253,6 +257,13 @@ class Spool:
             raise TooLarge(
                 f"A job may send {limits.max_upload_bytes} bytes; {name} would exceed them."
             )
+
+
+def _digest(pieces: list[Buffer]) -> str:
+    digest = hashlib.sha256()
+    for piece in pieces:
+        digest.update(piece)
+    return digest.hexdigest()
 
 
 def check_checksum(name: str, data: Buffer, checksum: int | None) -> None:
