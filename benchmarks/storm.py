@@ -5,17 +5,22 @@
     python -m benchmarks.storm --seed 5 --jobs 400
 
 Servers, workers and clients are killed -9 at random moments, bytes are changed on the wire, the
-server's clock jumps by up to a year. Afterwards every matte is compared with one made in calm
-weather. Ends with status 1 if anything is amiss. Needs the [server,dev] extras.
+server's clock jumps by up to a year, and where a small disk can be mounted for the mattes, it fills
+up now and then. Afterwards every matte is compared with one made in calm weather. Ends with status
+1 if anything is amiss. Needs the [server,dev] extras.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import shutil
+import subprocess
 import sys
 import tempfile
-from dataclasses import asdict
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +28,7 @@ from tests.support.storm.keeper import ServerKeeper
 from tests.support.storm.storm import Damage, Weather, prepare, sail
 
 RESULTS = Path(__file__).parent / "results" / "storm.json"
-FAKE = {"delay": 0.02}
+FAKE = {"delay": 0.05}
 REAL: dict[str, Any] = {"area": 96 * 96, "window": 4}
 REAL_LEARNING = {"embedding_steps": 4, "weight_steps": 2, "key_steps": 50, "key_views": 2}
 
@@ -37,7 +42,26 @@ def fake_storm(folder: Path, weather: Weather) -> Damage:
         device="cpu,cpu",
         max_attempts=100,
     )
-    return _storm(keeper, folder, weather, FAKE, {})
+    with small_disk(folder / "out") as mounted:
+        if mounted:
+            weather = replace(weather, blows={**weather.blows, "disk": 2.0})
+        return _storm(keeper, folder, weather, FAKE, {})
+
+
+@contextmanager
+def small_disk(folder: Path) -> Iterator[bool]:
+    """Mount a disk of 64 MiB where the system lets us; say whether it did."""
+    folder.mkdir()
+    command = ["mount", "-t", "tmpfs", "-o", "size=64m", "tmpfs", str(folder)]
+    mounted = (
+        shutil.which("mount") is not None
+        and subprocess.run(command, capture_output=True, check=False).returncode == 0
+    )
+    try:
+        yield mounted
+    finally:
+        if mounted:
+            subprocess.run(["umount", str(folder)], check=True)
 
 
 def real_storm(folder: Path, weather: Weather) -> Damage:
@@ -80,8 +104,8 @@ def main() -> int:
     found: dict[str, Any] = {}
     with tempfile.TemporaryDirectory(prefix="smite-storm-") as name:
         if options.jobs:
-            weather = Weather(options.seed, options.clients, options.jobs, corrupt=0.05,
-                              seconds=3000)  # fmt: skip
+            weather = Weather(options.seed, options.clients, options.jobs,
+                              every=(0.5, 2.0), corrupt=0.05, seconds=3000)  # fmt: skip
             found["fake"] = asdict(fake_storm(_folder(name, "fake"), weather))
         if options.real:
             weather = Weather(options.seed, min(options.clients, 4), options.real,

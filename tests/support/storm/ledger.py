@@ -13,11 +13,13 @@ from typing import Any
 class Seen:
     """What was seen of one shot: the job that makes it, its mattes, and how it ended.
 
-    ``mattes`` has the path of each matte with the CRC-32 of its bytes, where they came along.
+    ``mattes`` has the path of each matte with the CRC-32 of its bytes, where they came along;
+    ``full_disks`` is how often it failed for one.
     """
 
     job: str = ""
     mattes: dict[str, int | None] = field(default_factory=dict)
+    full_disks: int = 0
     state: str = ""
     message: str = ""
 
@@ -45,6 +47,8 @@ class Ledger:
             seen = found.setdefault(entry["shot"], Seen())
             if entry["what"] == "job":
                 seen.job = entry["job"]
+            elif entry["what"] == "full":
+                seen.full_disks += 1
             elif entry["what"] == "matte":
                 seen.mattes[entry["path"]] = entry["crc"]
             else:

@@ -30,6 +30,8 @@ from tests.support.storm.ledger import Ledger, Seen
 SLUGS = ("body", "left_wheel")
 QUALITIES = ("draft", "standard")
 FIRST = 1001
+PAGE = 4096
+FULL_SECONDS = 1.0
 
 
 @dataclass(frozen=True)
@@ -41,7 +43,8 @@ class Weather:
         clients, jobs: How many; jobs are dealt to clients in turn.
         frames: Of each job's plate.
         every: Seconds between two blows, drawn from this range.
-        blows: How often each thing is hit, relative to the others.
+        blows: How often each thing is hit, relative to the others: ``server``, ``worker``,
+            ``client``; ``disk`` fills the one that ``out`` is on, which must be small.
         corrupt: Share of the raw frames on the wire that get wrong bytes.
         seconds: When the storm counts as one that never ends.
     """
@@ -66,6 +69,7 @@ class Damage:
     states: dict[str, int]
     mattes: int
     corrupted: int
+    full_disks: int
     server_starts: int
     seconds: float
     wrong: list[str]
@@ -89,7 +93,7 @@ def sail(keeper: ServerKeeper, stage: Path, weather: Weather, settings: dict[str
             _Client(stage / "ledgers", index, entries, proxy.endpoint, keeper.config.home)
             for index, entries in enumerate(work)
         ]
-        blows = _blow(keeper, fleet, weather)
+        blows = _blow(keeper, fleet, weather, stage)
         corrupted = proxy.counts["corrupted"]
     ended = _wait_for_quiet(keeper.config.store_file)
     seen = {shot: found for boat in fleet for shot, found in boat.ledger.read().items()}
@@ -108,6 +112,7 @@ def sail(keeper: ServerKeeper, stage: Path, weather: Weather, settings: dict[str
         states=states,
         mattes=sum(len(found.mattes) for found in seen.values()),
         corrupted=corrupted,
+        full_disks=sum(found.full_disks for found in seen.values()),
         server_starts=keeper.starts,
         seconds=time.monotonic() - begun,
         wrong=wrong,
@@ -174,7 +179,9 @@ class _Client:
         return self._log.read_text("utf-8", "replace")[-1500:]
 
 
-def _blow(keeper: ServerKeeper, fleet: list[_Client], weather: Weather) -> dict[str, int]:
+def _blow(
+    keeper: ServerKeeper, fleet: list[_Client], weather: Weather, stage: Path
+) -> dict[str, int]:
     """Hit things at random, each once at first, until every client is through; return how often."""
     luck = random.Random(weather.seed)
     done = dict.fromkeys(weather.blows, 0)
@@ -190,12 +197,24 @@ def _blow(keeper: ServerKeeper, fleet: list[_Client], weather: Weather) -> dict[
         elif what == "worker":
             with suppress(IndexError, psutil.NoSuchProcess):
                 luck.choice(keeper.workers()).kill()
+        elif what == "disk":
+            _fill_for_a_moment(stage / "out")
         elif afloat:
             luck.choice(afloat).hit()
         done[what] += 1
     for boat in fleet:
         assert boat.status == 0, boat.last_words()
     return done
+
+
+def _fill_for_a_moment(folder: Path) -> None:
+    """Leave no room on a small disk, and make room again."""
+    ballast = folder / "ballast"
+    with suppress(OSError), ballast.open("wb", buffering=0) as file:
+        while True:
+            file.write(bytes(PAGE))
+    time.sleep(FULL_SECONDS)
+    ballast.unlink()
 
 
 def _wait_for_quiet(store_file: Path, seconds: float = 30.0) -> list[Job]:
