@@ -45,7 +45,7 @@ def test_unknown_key_is_told_at_once(endpoint: str) -> None:
 
 def test_server_that_is_another_is_not_talked_to(endpoint: str) -> None:
     keys = ClientKeys(*new_pair(), server=new_pair()[0])
-    with pytest.raises(ServerUnreachable, match="with the key that this client's file names"):
+    with pytest.raises(ServerUnreachable, match="of the server that the key file is for"):
         Client(endpoint, keys=keys, timeout=1.0).connect()
 
 
