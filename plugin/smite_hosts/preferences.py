@@ -61,7 +61,12 @@ class Preferences:
     )
     quality: str = _preference("standard", "SMITE_HOST_QUALITY", "quality of new nodes")
     most_frames: int = _preference(5000, "SMITE_HOST_MOST_FRAMES", "most frames of one job")
-    fix_steps: int = _preference(40, "SMITE_HOST_FIX_STEPS", "steps of the short learn after a fix")
+    fix_learn: str = _preference(
+        "weight_steps=40", "SMITE_HOST_FIX_LEARN", "settings of the short learn after a fix"
+    )
+    references: str = _preference(
+        "", "SMITE_HOST_REFERENCES", "folder for rendered references; empty: your cache"
+    )
     patience: float = _preference(
         300.0, "SMITE_HOST_PATIENCE", "seconds for which a lost server is looked for"
     )
@@ -80,9 +85,9 @@ class Preferences:
         for name, choices in (("quality", QUALITIES), ("log_level", LEVELS)):
             if getattr(self, name) not in choices:
                 self._refuse(name, f"must be one of {', '.join(choices)}")
-        for name in ("most_frames", "fix_steps"):
-            if getattr(self, name) < 1:
-                self._refuse(name, "must be 1 or more")
+        if self.most_frames < 1:
+            self._refuse("most_frames", "must be 1 or more")
+        parse_settings(self.fix_learn, "fix_learn")
         if not 0 <= self.patience <= 86400:
             self._refuse("patience", "must be from 0 to 86400 seconds")
 
@@ -271,3 +276,24 @@ def parse_path_map(text: str, source: str) -> Tuple[Tuple[str, str], ...]:
             )
         pairs.append((here.strip(), there.strip()))
     return tuple(pairs)
+
+
+def parse_settings(text: str, source: str) -> Dict[str, Any]:
+    """Return the engine's settings of ``steps=40 hold_out=views``. Raises HostProblem.
+
+    Numbers, true and false are read as such; the engine refuses names that it does not know.
+    """
+    found: Dict[str, Any] = {}
+    for piece in re.split(r"[;,\s]+", text.strip()):
+        if not piece:
+            continue
+        name, sign, value = piece.partition("=")
+        if not sign or not name or not value:
+            raise HostProblem(
+                "bad_preferences", detail=f"{source} has {piece!r}; write pairs like steps=40."
+            )
+        try:
+            found[name] = json.loads(value)
+        except ValueError:
+            found[name] = value
+    return found
