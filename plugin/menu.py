@@ -6,5 +6,5 @@ try:
     from smite_nuke import menus
 
     menus.add()
-except Exception as problem:  # a plugin that fails must never stop Nuke
-    sys.stderr.write("SMITE has no menu: {}; run install.py again.\n".format(problem))
+except Exception as problem:  # noqa: BLE001  (a plugin that fails must never stop Nuke)
+    sys.stderr.write(f"SMITE has no menu: {problem}; run install.py again.\n")

@@ -1,8 +1,9 @@
 """How what happens in threads reaches the host's own thread.
 
 Every host gives a `CallInHost`: a function that has another one called in the host's thread, soon,
-and returns at once. Nuke has one (``executeInMainThread``); for hosts without, and for batch
-modes, there is `HostQueue`, which the host's thread empties itself.
+and returns; in the host's own thread it may be called at once. Nuke has one
+(``executeInMainThread``); for hosts without, and for batch modes, there is `HostQueue`, which the
+host's thread empties itself.
 """
 
 from __future__ import annotations

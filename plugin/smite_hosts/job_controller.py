@@ -24,7 +24,8 @@ from .sentences import HostProblem, problem_of
 OnJob = Callable[[JobStatus, Tuple[NewMatte, ...]], None]
 """Hears how a job stands, and of the mattes that came since it last heard."""
 MakeClient = Callable[[OnState], Client]
-Prepare = Callable[[], None]
+Prepare = Callable[[Callable[[], bool]], None]
+"""Called in the job's thread before a spec is handed over; it may ask whether to stop."""
 
 
 class _LeaveNow(Exception):  # noqa: N818  (no error: the run is to end)
@@ -77,7 +78,7 @@ class JobController:
     @property
     def busy(self) -> bool:
         """Whether a job is at work."""
-        return self._thread is not None and self._thread.is_alive()
+        return not self.status.ended
 
     def start(self, spec: Spec, node: str, *, prepare: Optional[Prepare] = None) -> None:
         """Have a spec done, whose paths are this machine's.
@@ -87,9 +88,7 @@ class JobController:
         HostProblem while a job is at work.
         """
         before = self.place
-        self._begin(
-            node, spec.kind, lambda run: self._prepared(run, spec, before, prepare or _nothing)
-        )
+        self._begin(node, spec.kind, lambda run: self._prepared(run, spec, before, prepare))
 
     def follow(self, place: JobPlace, node: str) -> None:
         """Follow a job that was begun before, by this program or another."""
@@ -122,20 +121,26 @@ class JobController:
         with self._lock:
             self._mattes.clear()
         self._change(JobStatus(phase=PREPARING, kind=kind))
+        # The thread before may still be saying goodbye to its server.
         self._thread = threading.Thread(
-            target=self._work, args=(work,), name=f"smite {kind} {node}", daemon=True
+            target=self._work,
+            args=(work, self._thread),
+            name=f"smite {kind} {node}",
+            daemon=True,
         )
         self._thread.start()
 
-    @staticmethod
     def _prepared(
-        run: JobRun, spec: Spec, before: Optional[JobPlace], prepare: Prepare
+        self, run: JobRun, spec: Spec, before: Optional[JobPlace], prepare: Optional[Prepare]
     ) -> Finished:
-        prepare()
+        if prepare is not None:
+            prepare(self._wants_to_stop)
         return run.generate(spec, before)
 
-    def _work(self, work: Callable[[JobRun], Finished]) -> None:
+    def _work(self, work: Callable[[JobRun], Finished], before: Optional[threading.Thread]) -> None:
         """The job's thread: ends in a final status, whatever happens."""
+        if before is not None:
+            before.join()
         told = Told(self._change, self._matte, self._remember, self._log)
         client: Optional[Client] = None
         try:
@@ -214,7 +219,3 @@ class JobController:
             status, mattes = self._status, tuple(self._mattes)
             self._mattes.clear()
         self._listener(status, mattes)
-
-
-def _nothing() -> None:
-    pass

@@ -6,8 +6,8 @@ import os
 import re
 import shutil
 from contextlib import suppress
-from pathlib import Path
-from typing import Iterable, Iterator, Mapping, Tuple
+from pathlib import Path, PurePosixPath
+from typing import Iterable, Iterator, Mapping, Set, Tuple
 
 from smite_protocol.errors import MatteFailed
 
@@ -109,3 +109,34 @@ def _pairs(
             before = old.get(style, {}).get(member)
             for frame in frames if before else ():
                 yield Path(file_of(str(before), frame)), Path(file_of(pattern, frame))
+
+
+def other_version(pattern: str, step: int, first: int, last: int) -> str:
+    """Return the pattern of the next version, up or down, that has a frame on the disk.
+
+    Versions are the ``_v001`` of every step of the path; empty where there is none.
+    """
+    found = re.findall(r"_v(\d+)(?=[._/])", pattern)
+    if not found:
+        return ""
+    now = found[-1]
+    for number in sorted(_versions_beside(pattern, now), key=lambda value: step * value):
+        if step * number <= step * int(now):
+            continue
+        other = re.sub(rf"_v{now}(?=[._/])", f"_v{number:0{len(now)}d}", pattern)
+        if any(Path(file_of(other, frame)).is_file() for frame in range(first, last + 1)):
+            return other
+    return ""
+
+
+def _versions_beside(pattern: str, now: str) -> Set[int]:
+    """Return the numbers of versions whose files or folders lie beside a pattern's."""
+    numbers: Set[int] = set()
+    path = PurePosixPath(pattern.replace("\\", "/"))
+    for step in (path, *path.parents):
+        if f"_v{now}" not in step.name:
+            continue
+        with suppress(OSError):
+            for entry in os.scandir(str(step.parent)):
+                numbers.update(int(text) for text in re.findall(r"_v(\d+)(?=[._]|$)", entry.name))
+    return numbers

@@ -40,6 +40,11 @@ class Answer:
         """Whether there is a value."""
         return not self.key
 
+    def check(self) -> None:
+        """Raise the problem as a HostProblem, if there is one."""
+        if self.key:
+            raise HostProblem.said(self.key, self.message)
+
 
 OnAnswer = Callable[[Answer], None]
 Question = Callable[[Client], object]
@@ -68,6 +73,11 @@ class Session:
         self._name = name
         self._questions: queue.Queue[Optional[Tuple[Question, OnAnswer]]] = queue.Queue()
         self._thread: Optional[threading.Thread] = None
+
+    @property
+    def endpoint(self) -> str:
+        """The server's address in one form, as places of jobs have it."""
+        return check_endpoint(self.preferences.server, encrypted=True)
 
     def client(self, on_state: Optional[OnState] = None, *, patience: float = 0.0) -> Client:
         """Return a client that is not connected yet, for the thread that will use it.
@@ -174,8 +184,7 @@ class Session:
         return answer, client
 
     def _bad_answer(self, error: SmiteError) -> Answer:
-        server = check_endpoint(self.preferences.server, encrypted=True)
-        problem = problem_of(error, server=server, key_file=self.preferences.key)
+        problem = problem_of(error, server=self.endpoint, key_file=self.preferences.key)
         self.log.warning("%s (%s)", problem.message, error.message)
         return Answer(key=problem.key, message=problem.message)
 

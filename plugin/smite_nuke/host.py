@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import threading
 from pathlib import Path
-from typing import Any, Callable, Iterator, List, Optional, Sequence, Tuple, TypeVar
+from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple, TypeVar
 
 import nuke
+import nukescripts
 
 from smite_hosts import HostProblem, HostQueue
 
 from . import knobs
+from .panel_fields import BUTTON, CHOICE, TEXT, Field, does_nothing
 
 T = TypeVar("T")
 PASSING = ("Dot", "NoOp", "PostageStamp")
@@ -97,10 +99,6 @@ class Node:
         if found.value() != value:
             found.setValue(value)
 
-    def enable(self, knob: str, enabled: bool) -> None:
-        """Let a knob be used, or grey it."""
-        self._node[knob].setEnabled(enabled)
-
     def input(self, index: int) -> Optional[Node]:
         """What is connected, none, or where that only passes on, what is connected to it."""
         found = self._node.input(index)
@@ -122,6 +120,10 @@ class Node:
         """Press a button."""
         self._node[knob].execute()
 
+    def make_group(self) -> None:
+        """Put a Group with the same inside and values beside a gizmo."""
+        self._node.makeGroup()
+
     def take_format(self, other: Node, knob: str) -> None:
         """Set a format knob to another node's format."""
         if self.has(knob):
@@ -136,11 +138,6 @@ def gui() -> bool:
 def version_name() -> str:
     """Nuke and its version, for the server's log."""
     return f"Nuke {nuke.NUKE_VERSION_STRING}"
-
-
-def is_limited() -> bool:
-    """Whether this edition lets Python reach ten nodes at a time only."""
-    return bool(nuke.env.get("nc") or nuke.env.get("indie"))
 
 
 def call_in_host(function: Callable[[], None]) -> None:
@@ -183,12 +180,17 @@ def script_path() -> Optional[str]:
     return None if name in ("", "Root") else name.replace("\\", "/")
 
 
+def _root_text(knob: str) -> str:
+    """A text of the project settings, its expressions evaluated."""
+    return Node(nuke.root()).text(knob)
+
+
 def absolute(path: str) -> str:
     """A path of a knob: relative ones lie in the project directory; forward slashes."""
     path = path.replace("\\", "/")
     if not path or path.startswith("/") or path[1:2] == ":":
         return path
-    folder = str(nuke.root()["project_directory"].evaluate() or "").replace("\\", "/")
+    folder = _root_text("project_directory").replace("\\", "/")
     if not folder and script_path():
         folder = str(Path(script_path() or "").parent)
     return f"{folder.rstrip('/')}/{path}" if folder else path
@@ -207,7 +209,7 @@ def ocio_config(environment: str) -> str:
         return ""
     root = nuke.root()
     if str(root["OCIO_config"].value()) == "custom":
-        return absolute(str(root["customOCIOConfigPath"].evaluate() or ""))
+        return absolute(_root_text("customOCIOConfigPath"))
     return ""
 
 
@@ -218,7 +220,7 @@ def working_space() -> str:
 
 def find(name: str) -> Optional[Node]:
     """A node by its full name."""
-    found = nuke.toNode(name)
+    found: Any = nuke.toNode(name)
     return None if found is None else Node(found)
 
 
@@ -255,7 +257,7 @@ def render_frame(
     nuke.Undo.disable()
     was_modified = nuke.modified()
     try:
-        with nuke.root():
+        with source.native.parent() or nuke.root():
             above = source.native
             if alpha and channel and channel not in ("alpha", "rgba.alpha"):
                 above = nuke.nodes.Copy(from0=channel, to0="rgba.alpha", inputs=[above, above])
@@ -317,12 +319,6 @@ def create(class_name: str) -> Node:
     return Node(nuke.createNode(class_name))
 
 
-def nodes_of_kind(kind: str) -> Iterator[Node]:
-    """The script's SMITE nodes of a kind that are gizmos."""
-    for found in nuke.allNodes(knobs.CLASSES[kind]):
-        yield Node(found)
-
-
 def open_script(path: str) -> None:
     """Open a script. Raises HostProblem with Nuke's words."""
     try:
@@ -349,6 +345,54 @@ def add_plugin_folder(folder: Path) -> None:
 def add_commands(menu: str, commands: Sequence[Tuple[str, Callable[[], Any]]]) -> None:
     """Add commands to one of Nuke's menus; a name with slashes lies in menus of its own."""
     found = nuke.menu(menu)
-    if found is not None:
-        for name, function in commands:
-            found.addCommand(name, function)
+    for name, function in commands:
+        found.addCommand(name, function)
+
+
+class Panel(nukescripts.PythonPanel):  # type: ignore[misc]
+    """A window of fields; `run` returns whether OK was pressed. Needs a window."""
+
+    def __init__(self, title: str, fields: Sequence[Field]) -> None:
+        super().__init__(title)
+        self._fields = {field.name: field for field in fields}
+        self._made: Dict[str, Any] = {}
+        self.on_button: Callable[[], None] = does_nothing
+        for field in fields:
+            made = self._knob(field)
+            made.setTooltip(field.tooltip)
+            self._made[field.name] = made
+            self.addKnob(made)
+
+    @staticmethod
+    def _knob(field: Field) -> Any:
+        if field.kind == CHOICE:
+            made = nuke.Enumeration_Knob(field.name, field.label, list(field.choices))
+            made.setValue(field.value)
+            return made
+        if field.kind == BUTTON:
+            return nuke.PyScript_Knob(field.name, field.label)
+        if field.kind == TEXT:
+            return nuke.Text_Knob(field.name, field.label, field.value)
+        return nuke.String_Knob(field.name, field.label, field.value)
+
+    def knobChanged(self, knob: Any) -> None:  # noqa: N802  (Nuke calls it)
+        """Nuke calls this for everything the artist does in the panel."""
+        field = self._fields.get(str(knob.name()))
+        if field is not None and field.kind == BUTTON:
+            self.on_button()
+
+    def run(self) -> bool:
+        """Show the panel and wait for the artist."""
+        return bool(self.showModalDialog())
+
+    def values(self) -> Dict[str, str]:
+        """What the fields hold now."""
+        return {
+            name: str(self._made[name].value())
+            for name, field in self._fields.items()
+            if field.kind not in (BUTTON, TEXT)
+        }
+
+    def set(self, name: str, text: str) -> None:
+        """Set a field."""
+        self._made[name].setValue(text)

@@ -61,7 +61,7 @@ FIX_REACH = "smite_fix_reach"
 INNER_READ = "Layers"
 
 # SMITE_Pick
-MOST_PICKED = 8
+MOST_PICKED = 6
 
 
 def picked(number: int) -> str:

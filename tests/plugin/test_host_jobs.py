@@ -164,7 +164,7 @@ def test_cancel_while_files_are_sent(
     listener = Listener()
     controller = make_session(server.live.endpoint).controller("script::sending", listener)
     controller.start(
-        spec(tmp_path, tmp_path / "mattes"), "node", prepare=lambda: controller.cancel("node")
+        spec(tmp_path, tmp_path / "mattes"), "node", prepare=lambda _: controller.cancel("node")
     )
     assert run(queue, controller, listener).phase == CANCELLED
     with server.client() as client:
