@@ -173,7 +173,7 @@ class Format_Knob(Knob):
         self._value = before
 
     def _to_script(self) -> str:
-        return f'"{self._get().written()}"'
+        return f'"{self._get()._written()}"'
 
     def _from_script(self, text: str) -> None:
         self._value = state.current().script.formats.of(text.strip('"'))

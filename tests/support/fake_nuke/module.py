@@ -12,7 +12,7 @@ from .environment import GlobalsEnvironment
 from .formats import Format, Layer
 from .frame_ranges import FrameRange, FrameRanges
 from .main_thread import execute_in_main_thread, execute_in_main_thread_with_result
-from .menus import Menu, MenuBar, MenuItem, ToolBar
+from .menus import Menu, MenuItem
 from .node import EXPRESSIONS, HIDDEN_INPUTS, INPUTS, LINKINPUTS, Node
 from .progress import ProgressTask
 from .rules import guarded
@@ -58,7 +58,7 @@ def _classes() -> dict[str, type]:
         members = [member for member in vars(module).values() if isinstance(member, type)]
         found |= {cls.__name__: cls for cls in members if issubclass(cls, knob.Knob)}
     own = (Node, groups.Group, groups.Gizmo, groups.Root, Format, Layer, FrameRange, FrameRanges)
-    more = (Menu, MenuBar, MenuItem, ToolBar, ProgressTask, Undo, GlobalsEnvironment)
+    more = (Menu, MenuItem, ProgressTask, Undo, GlobalsEnvironment)
     for cls in (*own, *more, NodeConstructor, Nodes, CancelledError):
         found[cls.__name__] = cls
     return found
