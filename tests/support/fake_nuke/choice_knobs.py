@@ -81,9 +81,6 @@ class Enumeration_Knob(Unsigned_Knob):
     def _text(self, frame: float) -> str:
         return self._word(self._at(0, frame))
 
-    def _is_default(self) -> bool:
-        return super()._is_default()
-
 
 class Pulldown_Knob(Enumeration_Knob):
     """A menu in a panel."""

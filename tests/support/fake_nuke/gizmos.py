@@ -59,13 +59,15 @@ def _remember(path: Path) -> Definition:
 
 
 def build_inside(group: Group, definition: Definition) -> None:
-    """Knobs and nodes of a gizmo; what they hold now is their default."""
+    """Knobs and nodes of a gizmo; of the gizmo itself, what they hold now is their default."""
     session = state.current()
     for words in definition.layers:
         session.script.layers.add_channels(words[0].split()[1:])
     with session.quiet():
         build_nodes(group, definition.made.inside)
         fill(group, definition.made)
+    if group._class_name == "Group":
+        return
     for knob in group._knobs.values():
         if hasattr(knob, "_values"):
             knob._default = list(knob._values)

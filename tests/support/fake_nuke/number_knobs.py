@@ -149,6 +149,9 @@ class Array_Knob(Knob):
     def _number(self, frame: float, index: int = 0) -> float:
         return float(self._at(index, frame))
 
+    def _forget_default(self) -> None:
+        self._default = [0.0] * len(self._values)
+
     def _is_default(self) -> bool:
         return not self._expressions and self._values == self._default
 
