@@ -44,14 +44,13 @@ def build_node(group: Group, made: Made) -> Node:
 
 def fill(node: Node, made: Made) -> None:
     """User knobs and values, in the order of the file."""
-    for kind, what in made.order:
+    for kind, *words in made.order:
         try:
             if kind == "user":
-                node._add_user_knob(make_user_knob(what), tab=False)  # type: ignore[arg-type]
+                node._add_user_knob(make_user_knob(words), tab=False)
             else:
-                name, word = what  # type: ignore[misc]
-                _check_name(node, name, word)
-                node._read_knob(name, word)
+                _check_name(node, *words)
+                node._read_knob(*words)
         except (ValueError, TypeError) as problem:
             named = dict(made.knobs).get("name", made.class_name)
             raise BuildError(f"{named}: {problem}") from problem

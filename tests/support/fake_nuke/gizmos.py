@@ -48,14 +48,10 @@ def find_gizmo(name: str) -> Definition | None:
         for ending in endings:
             path = Path(folder) / f"{name}{ending}"
             if path.is_file():
-                return session.gizmos.setdefault(path, None) or _remember(path)
+                if path not in session.gizmos:
+                    session.gizmos[path] = read_gizmo(path)
+                return session.gizmos[path]
     return None
-
-
-def _remember(path: Path) -> Definition:
-    found = read_gizmo(path)
-    state.current().gizmos[path] = found
-    return found
 
 
 def build_inside(group: Group, definition: Definition) -> None:

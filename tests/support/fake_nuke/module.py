@@ -7,7 +7,7 @@ import types
 from collections.abc import Callable
 from typing import Any
 
-from . import api, choice_knobs, groups, knob, number_knobs, state, text_knobs
+from . import api, api_scripts, choice_knobs, groups, knob, number_knobs, state, text_knobs
 from .environment import GlobalsEnvironment
 from .formats import Format, Layer
 from .frame_ranges import FrameRange, FrameRanges
@@ -43,7 +43,7 @@ class Nodes:
     def __getattr__(self, name: str) -> NodeConstructor:
         if name.startswith("__"):
             raise AttributeError(name)
-        if not guarded(api.pluginExists)(name):
+        if not guarded(api_scripts.pluginExists)(name):
             raise AttributeError(f"'Nodes' object has no attribute '{name}'")
         return NodeConstructor(name)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from . import state
 from .knob import FLAGS, Knob, Tab_Knob, Text_Knob
@@ -13,6 +13,9 @@ from .text_knobs import Script_Knob
 if TYPE_CHECKING:
     from .groups import Group
     from .node import Node
+
+
+_N = TypeVar("_N", bound="Inside | None")
 
 
 class Inside(MainThreadOnly):
@@ -59,7 +62,7 @@ class Inside(MainThreadOnly):
     def _plain(self, knob: str) -> Any:
         return self._knobs[knob]._get()
 
-    def _handed(self, node: Any) -> Any:
+    def _handed(self, node: _N) -> _N:
         """A node on its way to Python."""
         if node is not None:
             state.current().count_node(node)

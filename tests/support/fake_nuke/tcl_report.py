@@ -39,7 +39,7 @@ class Made:
     inputs: list[str] = field(default_factory=list)  # ids; "0": nothing
     users: list[list[str]] = field(default_factory=list)  # the words of addUserKnob
     knobs: list[tuple[str, str]] = field(default_factory=list)
-    order: list[tuple[str, object]] = field(default_factory=list)  # users and knobs as they came
+    order: list[list[str]] = field(default_factory=list)  # both as they came: kind, then words
     inside: list[Made] = field(default_factory=list)
 
 
@@ -85,9 +85,9 @@ def _take(kind: str, words: list[str], report: Report, groups: list[Made]) -> No
             node.inputs = words
         elif kind == "user":
             node.users.append(words)
-            node.order.append(("user", words))
+            node.order.append(["user", *words])
         elif kind == "knob":
             node.knobs.append((words[0], words[1]))
-            node.order.append(("knob", (words[0], words[1])))
+            node.order.append(["knob", *words])
         elif kind == "made" and node.class_name in ("Group", "Gizmo"):
             groups.append(node)
