@@ -64,7 +64,7 @@ def running(
         session.rules.check()
         assert not session.main.errors, "Errors in slices:\n" + "\n".join(session.main.errors)
     finally:
-        session.main.release()
+        session.main.end()
         state.leave()
         forget_modules((*_MODULES, *forget))
         sys.path[:] = before_path

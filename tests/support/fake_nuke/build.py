@@ -44,16 +44,26 @@ def build_node(group: Group, made: Made) -> Node:
 
 def fill(node: Node, made: Made) -> None:
     """User knobs and values, in the order of the file."""
-    for kind, what in made.order:
+    for kind, *words in made.order:
         try:
             if kind == "user":
-                node._add_user_knob(make_user_knob(what), tab=False)  # type: ignore[arg-type]
+                node._add_user_knob(make_user_knob(words), tab=False)
             else:
-                name, word = what  # type: ignore[misc]
-                node._read_knob(name, word)
+                _check_name(node, *words)
+                node._read_knob(*words)
         except (ValueError, TypeError) as problem:
             named = dict(made.knobs).get("name", made.class_name)
             raise BuildError(f"{named}: {problem}") from problem
+
+
+def _check_name(node: Node, knob: str, word: str) -> None:
+    """Nuke would rename the second of two nodes, and expressions would mean the first."""
+    if (
+        knob == "name"
+        and node._parent is not None
+        and node._parent._child(word) not in (None, node)
+    ):
+        raise ValueError(f"two nodes are called {word}.")
 
 
 def _connect(node: Node, made: Made, by_id: dict[str, Node]) -> None:

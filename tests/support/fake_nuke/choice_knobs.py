@@ -81,9 +81,6 @@ class Enumeration_Knob(Unsigned_Knob):
     def _text(self, frame: float) -> str:
         return self._word(self._at(0, frame))
 
-    def _is_default(self) -> bool:
-        return super()._is_default()
-
 
 class Pulldown_Knob(Enumeration_Knob):
     """A menu in a panel."""
@@ -173,7 +170,7 @@ class Format_Knob(Knob):
         self._value = before
 
     def _to_script(self) -> str:
-        return f'"{self._get().written()}"'
+        return f'"{self._get()._written()}"'
 
     def _from_script(self, text: str) -> None:
         self._value = state.current().script.formats.of(text.strip('"'))

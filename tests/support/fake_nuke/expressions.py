@@ -160,6 +160,7 @@ def _first(words: list[str], node: Node) -> tuple[Node, list[str]]:
 
 
 def _step(scope: Node, word: str, name: str) -> Node:
+    found: Node | None
     if word == "parent":
         found = scope._parent
     elif word == "input":

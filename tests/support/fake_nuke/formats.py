@@ -51,7 +51,7 @@ class Format(MainThreadOnly):
     def setName(self, name: str) -> None:
         self._name = name
 
-    def written(self) -> str:
+    def _written(self) -> str:
         """As in a script: `2048 1556 0 0 2048 1556 2 2K_Cinemascope`."""
         area = " ".join(str(edge) for edge in self._area)
         return f"{self._size[0]} {self._size[1]} {area} {self._aspect:g} {self._name}".rstrip()

@@ -48,24 +48,22 @@ def find_gizmo(name: str) -> Definition | None:
         for ending in endings:
             path = Path(folder) / f"{name}{ending}"
             if path.is_file():
-                return session.gizmos.setdefault(path, None) or _remember(path)
+                if path not in session.gizmos:
+                    session.gizmos[path] = read_gizmo(path)
+                return session.gizmos[path]
     return None
 
 
-def _remember(path: Path) -> Definition:
-    found = read_gizmo(path)
-    state.current().gizmos[path] = found
-    return found
-
-
 def build_inside(group: Group, definition: Definition) -> None:
-    """Knobs and nodes of a gizmo; what they hold now is their default."""
+    """Knobs and nodes of a gizmo; of the gizmo itself, what they hold now is their default."""
     session = state.current()
     for words in definition.layers:
         session.script.layers.add_channels(words[0].split()[1:])
     with session.quiet():
         build_nodes(group, definition.made.inside)
         fill(group, definition.made)
+    if group._class_name == "Group":
+        return
     for knob in group._knobs.values():
         if hasattr(knob, "_values"):
             knob._default = list(knob._values)

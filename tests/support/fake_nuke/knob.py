@@ -169,6 +169,9 @@ class Knob(MainThreadOnly):
     def _is_default(self) -> bool:
         return True
 
+    def _forget_default(self) -> None:
+        """A knob that Python has made is saved unless it is empty: a script knows no default."""
+
     # Helpers
 
     def _set_flag(self, name: str, on: bool) -> None:

@@ -35,6 +35,7 @@ class MainThread:
     def __init__(self, session: Session) -> None:
         self._session = session
         self._waiting: queue.Queue[Request] = queue.Queue()
+        self._ended = False
         self.errors: list[str] = []  # Tracebacks that Nuke would have printed.
 
     def request(self, name: str, call: Callable[..., Any], args: Any, kwargs: Any) -> Request:
@@ -46,7 +47,13 @@ class MainThread:
             raise rules.broke(f"nuke.{name} was called without a GUI: nothing runs its calls.")
         asked = Request(call, args if isinstance(args, tuple) else (args,), dict(kwargs))
         self._waiting.put(asked)
+        if self._ended:
+            self.end()
         return asked
+
+    def waiting(self) -> int:
+        """How many calls wait for the main thread."""
+        return self._waiting.qsize()
 
     def pump(self, until: Callable[[], bool], timeout: float) -> None:
         """Run slices until `until()` is true; AssertionError after `timeout` seconds."""
@@ -73,8 +80,9 @@ class MainThread:
             asked.done.set()
         return True
 
-    def release(self) -> None:
-        """Let threads go that still wait for an answer."""
+    def end(self) -> None:
+        """Nuke ends: threads that wait for an answer get None."""
+        self._ended = True
         while not self._waiting.empty():
             self._waiting.get_nowait().done.set()
 

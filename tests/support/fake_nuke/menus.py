@@ -130,11 +130,3 @@ class Menu(MenuItem):
                 found._items.append(inside)
             found = inside
         return found
-
-
-class MenuBar(Menu):
-    """A bar of menus."""
-
-
-class ToolBar(Menu):
-    """A tool bar: nuke.toolbar('Nodes')."""

@@ -7,12 +7,12 @@ import types
 from collections.abc import Callable
 from typing import Any
 
-from . import api, choice_knobs, groups, knob, number_knobs, state, text_knobs
+from . import api, api_scripts, choice_knobs, groups, knob, number_knobs, state, text_knobs
 from .environment import GlobalsEnvironment
 from .formats import Format, Layer
 from .frame_ranges import FrameRange, FrameRanges
 from .main_thread import execute_in_main_thread, execute_in_main_thread_with_result
-from .menus import Menu, MenuBar, MenuItem, ToolBar
+from .menus import Menu, MenuItem
 from .node import EXPRESSIONS, HIDDEN_INPUTS, INPUTS, LINKINPUTS, Node
 from .progress import ProgressTask
 from .rules import guarded
@@ -43,7 +43,7 @@ class Nodes:
     def __getattr__(self, name: str) -> NodeConstructor:
         if name.startswith("__"):
             raise AttributeError(name)
-        if not guarded(api.pluginExists)(name):
+        if not guarded(api_scripts.pluginExists)(name):
             raise AttributeError(f"'Nodes' object has no attribute '{name}'")
         return NodeConstructor(name)
 
@@ -58,7 +58,7 @@ def _classes() -> dict[str, type]:
         members = [member for member in vars(module).values() if isinstance(member, type)]
         found |= {cls.__name__: cls for cls in members if issubclass(cls, knob.Knob)}
     own = (Node, groups.Group, groups.Gizmo, groups.Root, Format, Layer, FrameRange, FrameRanges)
-    more = (Menu, MenuBar, MenuItem, ToolBar, ProgressTask, Undo, GlobalsEnvironment)
+    more = (Menu, MenuItem, ProgressTask, Undo, GlobalsEnvironment)
     for cls in (*own, *more, NodeConstructor, Nodes, CancelledError):
         found[cls.__name__] = cls
     return found

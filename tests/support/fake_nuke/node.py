@@ -40,7 +40,7 @@ class Node(Inside):
         taken = self._parent is not None and self._parent._child(name) not in (None, self)
         if taken and not uncollide:
             raise ValueError(f"The name {name} is taken.")
-        if taken:
+        if taken and self._parent is not None:
             name = state.current().script.free_name(name.rstrip("0123456789"), self._parent)
         self._knobs["name"]._restore(name)
         self._touched()

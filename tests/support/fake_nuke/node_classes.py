@@ -115,6 +115,7 @@ OTHERS = (
     ),
     NodeClass("NoOp", ()),
     NodeClass("Dot", ()),
+    NodeClass("PostageStamp", ()),
     NodeClass("Input", (whole("number"),), inputs=1),
     NodeClass("Output", ()),
     NodeClass("FrameRange", (value("first_frame"), value("last_frame"))),

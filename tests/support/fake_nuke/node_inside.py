@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from . import state
 from .knob import FLAGS, Knob, Tab_Knob, Text_Knob
 from .node_table import COMMON, EXR_KNOBS, NodeClass
 from .rules import MainThreadOnly
+from .text_knobs import Script_Knob
 
 if TYPE_CHECKING:
     from .groups import Group
     from .node import Node
+
+
+_N = TypeVar("_N", bound="Inside | None")
 
 
 class Inside(MainThreadOnly):
@@ -58,7 +62,7 @@ class Inside(MainThreadOnly):
     def _plain(self, knob: str) -> Any:
         return self._knobs[knob]._get()
 
-    def _handed(self, node: Any) -> Any:
+    def _handed(self, node: _N) -> _N:
         """A node on its way to Python."""
         if node is not None:
             state.current().count_node(node)
@@ -75,6 +79,8 @@ class Inside(MainThreadOnly):
         if tab and not isinstance(knob, Tab_Knob) and not self._has_user_tab():
             # Nuke makes a tab "User" for the first knob that comes without one.
             self._add_user_knob(Tab_Knob("User"))
+        if not knob._user:
+            knob._forget_default()
         knob._user = True
         self._own(knob)
         self._touched()
@@ -115,7 +121,11 @@ class Inside(MainThreadOnly):
 
         found = []
         for name, knob in self._knobs.items():
-            unsaved = knob._flags & FLAGS["DO_NOT_WRITE"] or isinstance(knob, Text_Knob)
+            # What a user button runs stands in its addUserKnob.
+            elsewhere = isinstance(knob, Text_Knob) or (
+                knob._user and isinstance(knob, Script_Knob)
+            )
+            unsaved = knob._flags & FLAGS["DO_NOT_WRITE"] or elsewhere
             always = knob._flags & FLAGS["ALWAYS_SAVE"]
             if name != "name" and not unsaved and (always or not knob._is_default()):
                 found.append((name, knob_word(knob)))

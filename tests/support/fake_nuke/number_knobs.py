@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from .expressions import number, tcl_list
+from .expressions import number
 from .knob import Knob
+from .tcl_words import quote, tcl_elements, tcl_list
 
 
 class Array_Knob(Knob):
@@ -100,7 +101,9 @@ class Array_Knob(Knob):
     def _to_script(self) -> str:
         if self._expressions:
             return " ".join(
-                f"{{{self._expressions[index]}}}" if index in self._expressions else plain(value)
+                f"{{{quote(self._expressions[index])}}}"
+                if index in self._expressions
+                else plain(value)
                 for index, value in enumerate(self._values)
             )
         if len(self._values) == 1:
@@ -108,33 +111,46 @@ class Array_Knob(Knob):
         return "{" + " ".join(plain(value) for value in self._values) + "}"
 
     def _from_script(self, text: str) -> None:
-        """`1`, `{1 2}` or `{{parent.x} 2}`: the words of a Tcl list, in braces or not."""
-        words = tcl_list(text)
-        if len(words) == 1 and len(self._values) > 1 and " " in words[0]:
-            words = tcl_list(words[0])
-        if len(words) not in (1, len(self._values)):
-            raise ValueError(f"{self._name} has {len(self._values)} numbers, not {len(words)}.")
+        """`1`, `1 2`, `{parent.x} 2` or `{"parent.x + 1"}`: numbers, or expressions in braces."""
+        words = tcl_elements(text)
+        size = len(self._values)
+        if len(words) == 1 and len(tcl_list(words[0][0])) == size > 1:
+            words = tcl_elements(words[0][0])
+        if len(words) not in (1, size):
+            raise ValueError(f"{self._name} has {size} numbers, not {len(words)}.")
         self._expressions.clear()
-        for index in range(len(self._values)):
-            self._take_word(index, words[index if len(words) > 1 else 0])
+        for index in range(size):
+            self._take_word(index, *words[index if len(words) > 1 else 0])
 
-    def _take_word(self, index: int, word: str) -> None:
+    def _take_word(self, index: int, word: str, braced: bool) -> None:
         if word in ("true", "false"):
             self._values[index] = float(word == "true")
             return
         try:
             self._values[index] = float(int(word, 0)) if word[:2] == "0x" else float(word)
+            return
         except ValueError:
-            if word.startswith(("curve ", "x")) and "curve" in word:
-                raise ValueError(f"{self._name}: this fake knows no curves: {word}.") from None
-            number(word, self._node, None)  # Raises where it is no expression.
-            self._expressions[index] = word
+            if not braced:
+                raise ValueError(
+                    f"{self._name} {word}: no number; an expression stands in {{{{braces}}}}."
+                ) from None
+        # The first word is the expression; keys of an animation would follow it.
+        expression, *keys = tcl_list(word)
+        if keys or expression == "curve":
+            raise ValueError(
+                f'{self._name} {{{{{word}}}}}: no curves here, and spaces want {{{{"quotes"}}}}.'
+            )
+        number(expression, self._node, None)  # Raises where it is no expression.
+        self._expressions[index] = expression
 
     def _text(self, frame: float) -> str:
         return " ".join(plain(self._at(index, frame)) for index in range(len(self._values)))
 
     def _number(self, frame: float, index: int = 0) -> float:
         return float(self._at(index, frame))
+
+    def _forget_default(self) -> None:
+        self._default = [0.0] * len(self._values)
 
     def _is_default(self) -> bool:
         return not self._expressions and self._values == self._default

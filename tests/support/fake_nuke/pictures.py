@@ -271,5 +271,7 @@ MAKERS: dict[str, Callable[[Any, float], Picture]] = {
     "TimeOffset": _offset,
     "Reformat": _reformat,
     "Crop": _crop,
-    **dict.fromkeys(("NoOp", "Dot", "Input", "Output", "Write", "FrameRange", "Viewer"), _pass),
+    **dict.fromkeys(
+        ("NoOp", "Dot", "PostageStamp", "Input", "Output", "Write", "FrameRange", "Viewer"), _pass
+    ),
 }

@@ -88,6 +88,8 @@ class MainThreadOnly:
             public = not name.startswith("_") or name in cls._GUARDED_DUNDERS
             if public and inspect.isfunction(member):
                 setattr(cls, name, guarded(member))
+            elif public and isinstance(member, classmethod):
+                setattr(cls, name, classmethod(guarded(member.__func__)))
 
     def __setattr__(self, name: str, value: Any) -> None:
         if not name.startswith("_") and type(self).__module__.startswith(__package__):

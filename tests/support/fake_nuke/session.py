@@ -46,6 +46,8 @@ class Session:
         self.main = MainThread(self)
         self.callbacks = Callbacks()
         self.dialogs = Dialogs(self)
+        self.messages = self.dialogs.messages  # What nuke.message has told the user.
+        self.answers = self.dialogs.answers  # To the questions that will be asked, in order.
         self.progress = Progress()
         self.undo = UndoStack()
         self.printed: list[str] = []
@@ -71,16 +73,6 @@ class Session:
         return Files()
 
     # What a test does as the user
-
-    @property
-    def messages(self) -> list[str]:
-        """What nuke.message has told the user."""
-        return self.dialogs.messages
-
-    @property
-    def answers(self) -> list[Any]:
-        """Answers to the questions that will be asked, in order."""
-        return self.dialogs.answers
 
     def press(self, node: Node, knob: str) -> None:
         """The user presses a button of a node; what it raises comes through."""

@@ -30,18 +30,23 @@ def closing(text: str, start: int) -> int:
 
 def tcl_list(text: str) -> list[str]:
     """The elements of a Tcl list."""
-    words: list[str] = []
+    return [word for word, _braced in tcl_elements(text)]
+
+
+def tcl_elements(text: str) -> list[tuple[str, bool]]:
+    """The elements of a Tcl list, each with whether it stands in braces."""
+    words: list[tuple[str, bool]] = []
     at = 0
     while at < len(text):
         if text[at].isspace():
             at += 1
         elif text[at] == "{":
             end = closing(text, at)
-            words.append(text[at + 1 : end])
+            words.append((text[at + 1 : end], True))
             at = end + 1
         else:
             word, at = _word(text, at)
-            words.append(word)
+            words.append((word, False))
     return words
 
 

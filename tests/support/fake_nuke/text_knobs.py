@@ -48,6 +48,9 @@ class String_Knob(Knob):
     def _is_default(self) -> bool:
         return self._value == self._default
 
+    def _forget_default(self) -> None:
+        self._default = ""
+
 
 class EvalString_Knob(String_Knob):
     """A string whose brackets are Tcl: evaluate() runs them, value() and getText() do not."""

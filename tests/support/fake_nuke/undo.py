@@ -32,6 +32,11 @@ class UndoStack:
     def close(self) -> None:
         self._open = max(self._open - 1, 0)
 
+    def rename(self, name: str) -> None:
+        """Name the step that is open."""
+        if self._open:
+            self._groups[-1] = (name, self._groups[-1][1])
+
     def names(self) -> list[str]:
         return [name for name, _ in self._groups]
 
@@ -57,34 +62,44 @@ class UndoStack:
 
 
 class Undo(MainThreadOnly):
-    """`with nuke.Undo('name'):` makes one step of what is done inside."""
+    """`with nuke.Undo('name'):` makes one step of what is done inside.
+
+    All but entering and leaving are class methods (types-nuke): `nuke.Undo.disable()`.
+    """
 
     def __init__(self, name: str = "") -> None:
         self._name = name
 
-    def begin(self, name: str = "") -> None:
-        state.current().undo.open(name or self._name)
+    @classmethod
+    def begin(cls, name: str = "") -> None:
+        state.current().undo.open(name)
 
-    def end(self) -> None:
+    @classmethod
+    def end(cls) -> None:
         state.current().undo.close()
 
-    def disable(self) -> None:
+    @classmethod
+    def disable(cls) -> None:
         state.current().undo.switch(False)
 
-    def enable(self) -> None:
+    @classmethod
+    def enable(cls) -> None:
         state.current().undo.switch(True)
 
-    def disabled(self) -> bool:
+    @classmethod
+    def disabled(cls) -> bool:
         return state.current().undo.disabled()
 
-    def name(self, name: str) -> None:
-        self._name = name
+    @classmethod
+    def name(cls, name: str) -> None:
+        state.current().undo.rename(name)
 
-    def undo(self) -> None:
+    @classmethod
+    def undo(cls) -> None:
         state.current().undo.back()
 
     def __enter__(self) -> Undo:
-        self.begin()
+        state.current().undo.open(self._name)
         return self
 
     def __exit__(self, *exception: Any) -> None:
