@@ -101,3 +101,26 @@ def mattes_node(plate: str, first: int, last: int, model: str = "cart") -> Any:
 def status(node: Any) -> str:
     """What the node says of its job."""
     return str(node["smite_status"].value())
+
+
+def write_layers(folder: Path, frames: range, parts: dict[str, float]) -> str:
+    """Write a sequence with a layer per part, each a constant; return its pattern."""
+    header = {"compression": OpenEXR.ZIP_COMPRESSION, "type": OpenEXR.scanlineimage}
+    folder.mkdir(parents=True, exist_ok=True)
+    for number in frames:
+        planes = {
+            f"{slug}.A": np.full((footage.HEIGHT, footage.WIDTH), value, np.float16)
+            for slug, value in parts.items()
+        }
+        with OpenEXR.File(header, planes) as file:
+            file.write(str(folder / f"s_layers_v001.{number}.exr"))
+    return (folder / "s_layers_v001.%04d.exr").as_posix()
+
+
+def show_layers(node: Any, pattern: str, frames: range, slugs: tuple[str, ...]) -> None:
+    """Set a SMITE_Mattes's knobs as a job that is done leaves them."""
+    node["smite_layers"].setValue(pattern)
+    node["smite_first"].setValue(frames[0])
+    node["smite_last"].setValue(frames[-1])
+    node["smite_parts"].setValue(" ".join(slugs))
+    node["smite_ready"].setValue(1)
