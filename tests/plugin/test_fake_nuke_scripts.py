@@ -227,6 +227,28 @@ def test_callbacks_of_a_scripts_life(session: Session, tmp_path: Path) -> None:
     assert told == ["Blur1", "destroy", "B", "save", "close", "B", "load"]
 
 
+def test_start_up_goes_through_the_path_from_its_end(tmp_path: Path) -> None:
+    for name in ("a", "b", "b/more"):
+        (tmp_path / name).mkdir()
+        for file in ("init.py", "menu.py"):
+            (tmp_path / name / file).write_text(f"nuke.tprint('{name} {file}')\n")
+    with (tmp_path / "b" / "init.py").open("a") as file:
+        file.write("nuke.pluginAddPath('more')\n")
+    with running() as session:
+        session.start_up(tmp_path / "a", tmp_path / "b")
+        # `more` came first in the path when b's init.py added it, so its menu comes last.
+        assert session.printed == [
+            *("b init.py", "b/more init.py", "a init.py"),
+            *("b menu.py", "a menu.py", "b/more menu.py"),
+        ]
+
+
+def test_menus_in_an_init_file_raise(tmp_path: Path) -> None:
+    (tmp_path / "init.py").write_text("nuke.menu('Nuke').addMenu('SMITE')\n")
+    with running() as session, session.rules.expected("menus are for menu.py"):
+        session.start_up(tmp_path)
+
+
 def test_start_up_runs_init_and_with_a_gui_menu(tmp_path: Path) -> None:
     (tmp_path / "gizmos").mkdir()
     (tmp_path / "init.py").write_text("import nuke\nnuke.pluginAddPath('./gizmos')\n")
@@ -243,3 +265,29 @@ def test_start_up_runs_init_and_with_a_gui_menu(tmp_path: Path) -> None:
     with running(gui=False) as session:
         session.start_up(tmp_path)
         assert session.menus == {}
+
+
+def test_links_of_a_gizmo_are_saved_with_it(session: Session, tmp_path: Path) -> None:
+    import nuke
+
+    (tmp_path / "SMITE_Links.gizmo").write_text(
+        "Gizmo {\n addUserKnob {41 smite_format T Size.format}\n"
+        " addUserKnob {41 smite_pick T Pick.from0}\n}\n"
+        " Input {\n  inputs 0\n  name Input1\n }\n Reformat {\n  name Size\n }\n"
+        " Copy {\n  from0 none\n  name Pick\n }\n Output {\n  name Output1\n }\nend_group\n"
+    )
+    session.add_plugin_path(str(tmp_path))
+    told: list[str] = []
+    node = nuke.createNode("SMITE_Links")
+    nuke.scriptSave(str(tmp_path / "a.nk"))
+    assert "smite" not in (tmp_path / "a.nk").read_text()
+    nuke.addKnobChanged(lambda: told.append(nuke.thisKnob().name()), nodeClass="SMITE_Links")
+    node["smite_format"].setValue(nuke.addFormat("64 48 small"))
+    node["smite_pick"].setValue("red")
+    assert told == ["smite_format", "smite_pick"]
+    nuke.scriptSave(str(tmp_path / "a.nk"))
+    nuke.scriptOpen(str(tmp_path / "a.nk"))
+    again = nuke.toNode("SMITE_Links1")
+    assert again["smite_format"].value().width() == 64
+    assert again.node("Size")["format"].value().name() == "small"
+    assert again.node("Pick")["from0"].value() == "red"

@@ -12,6 +12,46 @@ NEWER = {
     "gsv": "nuke.gsv is of Nuke 16 and later: the API reference of 17.0 lists it.",
 }
 
+# https://learn.foundry.com/nuke/developers/160/pythondevguide/_autosummary/
+# nukescripts.PythonPanel.html; the buttons are in nukescripts/panels.py.
+PANEL = {
+    "accept",
+    "add",
+    "addCallback",
+    "addKnob",
+    "addToPane",
+    "cancel",
+    "close",
+    "create",
+    "destroy",
+    "finishModalDialog",
+    "height",
+    "hide",
+    "isEnabled",
+    "isValid",
+    "knobChanged",
+    "knobChangedCallback",
+    "knobs",
+    "ok",
+    "readKnobs",
+    "reject",
+    "removeCallback",
+    "removeKnob",
+    "setEnabled",
+    "setMaximumSize",
+    "setMinimumSize",
+    "setTooltip",
+    "setVisible",
+    "show",
+    "showModal",
+    "showModalDialog",
+    "tooltip",
+    "width",
+    "writeKnobs",
+    "okButton",
+    "cancelButton",
+}
+
 
 @pytest.fixture(scope="module")
 def stubs() -> Stubs:
@@ -60,3 +100,11 @@ def test_bases_of_knobs_are_nukes(stubs: Stubs) -> None:
 
 def test_exceptions_are_needed(stubs: Stubs) -> None:
     assert not set(NEWER) & stubs.names
+
+
+def test_a_panel_has_nothing_of_its_own() -> None:
+    with running():
+        import nukescripts
+
+        panel = nukescripts.PythonPanel("title")
+        assert {name for name in dir(panel) if not name.startswith("_")} <= PANEL

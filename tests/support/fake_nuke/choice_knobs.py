@@ -149,6 +149,7 @@ class Format_Knob(Knob):
     def __init__(self, name: str, label: str | None = None) -> None:
         super().__init__(name, label)
         self._value: Format | None = None
+        self._default: Format | None = None
 
     def name(self) -> str:
         return self._name
@@ -176,7 +177,7 @@ class Format_Knob(Knob):
         self._value = state.current().script.formats.of(text.strip('"'))
 
     def _is_default(self) -> bool:
-        return self._value is None
+        return self._value is self._default
 
 
 class Link_Knob(Knob):
@@ -205,7 +206,9 @@ class Link_Knob(Knob):
         return self._asked().getValue(*args)
 
     def setValue(self, *args: Any) -> bool:
-        return bool(self._asked().setValue(*args))
+        done = bool(self._asked().setValue(*args))
+        self._changed()
+        return done
 
     def _asked(self) -> Knob:
         found = self._target()

@@ -3,6 +3,8 @@
 "Saved scripts only contain the name and control settings for the gizmo; the definition is in the
 gizmo file and it is read at the same time the script is loaded"
 (https://learn.foundry.com/nuke/8.0/content/user_guide/configuring_nuke/gizmos_custom_plugins_tcl.html).
+Endings: nukescripts.plugin_menu of 15.1 looks for .gizmo, with a licence also for .gznc or .gzind
+(https://learn.foundry.com/nuke/developers/151/pythondevguide/_modules/nukescripts/plugin_menu.html).
 """
 
 from __future__ import annotations
@@ -13,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from . import state
 from .build import BuildError, build_nodes, fill
+from .choice_knobs import Link_Knob
 from .tcl_report import Made, read_tcl
 
 if TYPE_CHECKING:
@@ -64,7 +67,8 @@ def build_inside(group: Group, definition: Definition) -> None:
         fill(group, definition.made)
     if group._class_name == "Group":
         return
-    for knob in group._knobs.values():
+    for shown in group._knobs.values():
+        knob = (shown._target() or shown) if isinstance(shown, Link_Knob) else shown
         if hasattr(knob, "_values"):
             knob._default = list(knob._values)
         elif hasattr(knob, "_value"):

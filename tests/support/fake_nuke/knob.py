@@ -223,7 +223,10 @@ class EndTabGroup_Knob(Knob):
 
 
 class Text_Knob(Knob):
-    """Words in a panel; a knob without words is a divider. Scripts do not save what it says."""
+    """Words in a panel; a knob without words is a divider.
+
+    That scripts do not save what it says is an assumption: its words stand in addUserKnob.
+    """
 
     def __init__(self, name: str, label: str | None = None, text: str = "") -> None:
         super().__init__(name, label)

@@ -1,7 +1,8 @@
 """nukescripts, as far as a panel made of knobs needs it: no Qt.
 
-https://learn.foundry.com/nuke/developers/90/pythondevguide/custom_panels.html: a subclass of
-nukescripts.PythonPanel adds knobs, overrides knobChanged, and showModalDialog() is true for OK.
+https://learn.foundry.com/nuke/developers/160/pythondevguide/custom_panels.html and
+.../160/pythondevguide/_modules/nukescripts/panels.html: a subclass of PythonPanel adds knobs,
+overrides knobChanged, and showModalDialog() is true for OK.
 """
 
 from __future__ import annotations

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from .choice_knobs import Format_Knob
+from .choice_knobs import Format_Knob, Link_Knob
 from .groups import Gizmo, Group
 from .knob import Knob
 from .number_knobs import Array_Knob
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 def knob_word(knob: Knob) -> str:
     """The value of a knob as one Tcl word."""
+    if isinstance(knob, Link_Knob):
+        return knob_word(knob._asked())
     if isinstance(knob, Array_Knob):
         text = knob._to_script()
         if knob._expressions:

@@ -64,7 +64,7 @@ class Session:
         self._this: list[tuple[Any, Any]] = []
         self._quiet = 0
         self._changing: set[int] = set()
-        self._starting: list[Path] = []  # Folders whose init.py runs now.
+        self._starting: list[Path] = []  # The init.py or menu.py that runs now.
 
     @cached_property
     def files(self) -> Files:
@@ -95,13 +95,18 @@ class Session:
         self.main.pump(until, timeout)
 
     def start_up(self, *folders: Path | str) -> None:
-        """Start with these folders in NUKE_PATH: each init.py, then with a GUI each menu.py."""
+        """Start with these folders in NUKE_PATH: each init.py, then with a GUI each menu.py.
+
+        Both "in reverse order of the NUKE plug-in path"
+        (https://learn.foundry.com/nuke/developers/131/pythondevguide/startup.html).
+        """
         for folder in folders:
-            self.add_plugin_path(str(folder))
+            self.add_plugin_path(str(folder), first=False)
+        for folder in reversed(folders):
+            self._run_file(Path(folder) / "init.py")
         if self.gui:
-            for path in [Path(folder) / "menu.py" for folder in self.plugin_path]:
-                if path.is_file():
-                    self._run_file(path)
+            for name in reversed(list(self.plugin_path)):
+                self._run_file(Path(name) / "menu.py")
 
     # What Nuke does around the plugin
 
@@ -110,7 +115,13 @@ class Session:
             raise self.rules.broke(f"{what} needs a GUI: nuke.GUI is false.")
 
     def menu(self, name: str) -> Menu | None:
-        """None without a GUI (an assumption: there is no menu bar to give)."""
+        """None without a GUI (an assumption: there is no menu bar to give).
+
+        "You should not use init.py for any commands that create UI elements"
+        (https://learn.foundry.com/nuke/developers/131/pythondevguide/startup.html).
+        """
+        if self.runs_init:
+            raise self.rules.broke("nuke.menu in an init.py: menus are for menu.py.")
         if not self.gui:
             return None
         if name not in MENUS:
@@ -210,25 +221,35 @@ class Session:
     # Plugin path and start-up files
 
     def add_plugin_path(self, path: str, first: bool = True, to_sys_path: bool = True) -> None:
-        """Put a folder into the plugin path and run its init.py.
+        """Put a folder into the plugin path, or to its start.
 
-        A relative path lies beside the init.py that names it (user guide, "Loading Gizmos, NDK
-        Plug-ins, and Python and TCL Scripts").
+        "If this command is executed inside an init.py then the init.py in the path will be
+        executed" (https://learn.foundry.com/nuke/developers/130/pythondevguide/_autosummary/
+        nuke.pluginAddPath.html). A relative path lies beside the file that names it (user guide,
+        "Loading Gizmos, NDK Plug-ins, and Python and TCL Scripts").
         """
         folder = Path(path).expanduser()
         if not folder.is_absolute():
-            folder = (self._starting[-1] if self._starting else Path.cwd()) / folder
+            folder = (self._starting[-1].parent if self._starting else Path.cwd()) / folder
         name = folder.as_posix()
-        if name in self.plugin_path:
-            return
+        known = name in self.plugin_path
+        if known:
+            self.plugin_path.remove(name)
         self.plugin_path.insert(0 if first else len(self.plugin_path), name)
         if to_sys_path and name not in sys.path:
             sys.path.insert(0, name)
-        if (folder / "init.py").is_file():
+        if self.runs_init and not known:
             self._run_file(folder / "init.py")
 
+    @property
+    def runs_init(self) -> bool:
+        """Whether an init.py runs now."""
+        return bool(self._starting) and self._starting[-1].name == "init.py"
+
     def _run_file(self, path: Path) -> None:
-        self._starting.append(path.parent)
+        if not path.is_file():
+            return
+        self._starting.append(path)
         try:
             code = compile(path.read_text(encoding="utf-8"), str(path), "exec")
             exec(code, {"__name__": path.stem, "__file__": str(path), "nuke": sys.modules["nuke"]})
