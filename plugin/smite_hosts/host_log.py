@@ -15,13 +15,15 @@ def open_log(folder: Path, name: str, level: str = "info") -> logging.Logger:
     """Return the logger of a host's plugin; its file is ``folder``/``name``.log.
 
     A folder that cannot be written to costs the log and nothing else. May be called again, with
-    another level.
+    another level or folder.
     """
     logger = logging.getLogger(f"{LOGGER}.{name}")
     logger.setLevel(level.upper())
     logger.propagate = False
-    if not logger.handlers:
-        logger.addHandler(_handler(folder / f"{name}.log"))
+    path = log_file(folder, name)
+    if not any(_writes_to(handler, path) for handler in logger.handlers):
+        close_log(logger)
+        logger.addHandler(_handler(path))
     return logger
 
 
@@ -35,6 +37,10 @@ def close_log(logger: logging.Logger) -> None:
     for handler in list(logger.handlers):
         logger.removeHandler(handler)
         handler.close()
+
+
+def _writes_to(handler: logging.Handler, path: Path) -> bool:
+    return isinstance(handler, logging.FileHandler) and Path(handler.baseFilename) == path
 
 
 def _handler(path: Path) -> logging.Handler:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from pathlib import Path
 
 import pytest
@@ -107,8 +108,9 @@ def test_a_reopened_script_shows_the_mattes_without_the_plugin(saved: Path, gui:
         assert pick.sample("rgba.alpha", 5, 5) == pytest.approx(0.6, abs=1e-3)
 
 
-def test_a_button_without_the_plugin_says_so(saved: Path) -> None:
+def test_a_button_without_the_plugin_says_so(saved: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with running() as session:
+        monkeypatch.setitem(sys.modules, "smite_nuke", None)
         session.add_plugin_path(str(GIZMOS))
         import nuke
 
