@@ -18,7 +18,7 @@ from smite_protocol.errors import BadPlate, BadReferences, SmiteError
 from smite_protocol.fields import to_map
 from smite_protocol.frame_ranges import parse_frames
 from smite_protocol.path_maps import Rule, lies_below, to_client, to_server
-from smite_protocol.specs import LearnSpec, SegmentSpec, Spec
+from smite_protocol.specs import BUILT_IN_CONFIGS, LearnSpec, SegmentSpec, Spec
 from smite_protocol.uploads import WireFile, files_of_plate, files_of_references
 
 from .sentences import HostProblem
@@ -88,6 +88,7 @@ def fingerprint(spec: Spec) -> str:
 def _plan_learn(
     spec: LearnSpec, roots: Sequence[str], rules: Sequence[Rule], send: bool
 ) -> Delivery:
+    spec = replace(spec, ocio=_config(spec.ocio, roots, rules))
     if spec.refs is None:
         return Delivery(spec)
     there = None if send else path_on_server(spec.refs, roots, rules)
@@ -105,7 +106,8 @@ def _plan_segment(
         out = path_on_server(spec.out, roots, rules)
     back = Path(spec.out) if out is None and spec.out is not None else None
     model = path_on_server(spec.model, roots, rules) if Path(spec.model).is_absolute() else None
-    spec = replace(spec, out=out, model=model or spec.model)
+    ocio = _config(spec.ocio, roots, rules)
+    spec = replace(spec, out=out, model=model or spec.model, ocio=ocio)
     if spec.plate is None:
         return Delivery(spec, receive_into=back)
     there = None if send else path_on_server(spec.plate, roots, rules)
@@ -113,6 +115,13 @@ def _plan_segment(
         return Delivery(replace(spec, plate=there), receive_into=back)
     files = _files_to_send(spec, spec.plate)
     return Delivery(replace(spec, plate=None), "plate", files, back)
+
+
+def _config(ocio: Optional[str], roots: Sequence[str], rules: Sequence[Rule]) -> Optional[str]:
+    """Return a config as the server names it; one that it does not see is left to the server's."""
+    if ocio is None or ocio.startswith(BUILT_IN_CONFIGS):
+        return ocio
+    return path_on_server(ocio, roots, rules)
 
 
 def _files_to_send(spec: Spec, path: str) -> Tuple[WireFile, ...]:

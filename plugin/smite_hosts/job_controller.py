@@ -70,6 +70,17 @@ class JobController:
         self.place = memory.find(key)
 
     @property
+    def key(self) -> str:
+        """What the job is remembered by; a script that is saved gives its nodes another one."""
+        return self._key
+
+    @key.setter
+    def key(self, key: str) -> None:
+        if key != self._key:
+            self._key = key
+            self.place = self.place or self._memory.find(key)
+
+    @property
     def status(self) -> JobStatus:
         """How the job stands now."""
         with self._lock:

@@ -23,7 +23,7 @@ from smite_protocol.errors import (
     WorkerDied,
     WrongState,
 )
-from smite_protocol.events import Event, Finished, MatteReady, Progress, StateChanged
+from smite_protocol.events import ABOUT_SHOT, Event, Finished, MatteReady, Progress, StateChanged
 from smite_protocol.path_maps import Rule
 from smite_protocol.receiving import MatteReceiver
 from smite_protocol.records import JobInfo
@@ -98,6 +98,8 @@ class JobRun:
                 self._take(event)
                 if isinstance(event, Finished):
                     event.raise_for_state()
+                    version = int(event.result.get("version", place.version))
+                    self._told.place(replace(place, version=version))
                     return event
             if asked:
                 raise BadMessage(f"The events of job {place.job} ended without a final state.")
@@ -128,7 +130,7 @@ class JobRun:
     def _submit(self, spec: Spec, print_: str) -> JobPlace:
         """Submit a job, by path where the server sees the paths; return its place."""
         server = self._client.server
-        delivery = plan_delivery(self._with_version(spec), server.roots, self._rules)
+        delivery = self._with_version(plan_delivery(spec, server.roots, self._rules))
         try:
             job = self._hand_over(delivery)
         except (PathRefused, PathMissing) as problem:
@@ -136,7 +138,8 @@ class JobRun:
                 raise
             # The server runs where these paths mean something else, in a container for example.
             self._told.log.info("sending the files after all: %s", problem.message)
-            delivery = plan_delivery(self._with_version(spec), server.roots, self._rules, send=True)
+            delivery = plan_delivery(spec, server.roots, self._rules, send=True)
+            delivery = self._with_version(delivery)
             job = self._hand_over(delivery)
         return JobPlace(
             server=self._client.endpoint,
@@ -148,11 +151,16 @@ class JobRun:
             print=print_,
         )
 
-    def _with_version(self, spec: Spec) -> Spec:
-        """Return a spec whose version is chosen: 0 stands for the next one in this folder."""
-        if isinstance(spec, SegmentSpec) and spec.version == 0 and spec.out:
-            return replace(spec, version=next_version(Path(spec.out), spec.shot))
-        return spec
+    @staticmethod
+    def _with_version(delivery: Delivery) -> Delivery:
+        """Choose the next version where mattes come as bytes: only this machine sees the folder.
+
+        Else the server chooses: it holds a number so that no other job takes it.
+        """
+        spec, out = delivery.spec, delivery.receive_into
+        if isinstance(spec, SegmentSpec) and spec.version == 0 and out is not None:
+            return replace(delivery, spec=replace(spec, version=next_version(out, spec.shot)))
+        return delivery
 
     def _hand_over(self, delivery: Delivery) -> str:
         """Submit, send what is to be sent, and return the job's id."""
@@ -202,8 +210,12 @@ class JobRun:
             self._take_matte(event)
 
     def _take_matte(self, event: MatteReady) -> None:
+        self._seen = event.seq
         if self._receiver is not None:
             self._receiver.accept(event)
+        if event.frame == ABOUT_SHOT:
+            return
+        if self._receiver is not None:
             path = (self._receiver.out / event.path).as_posix()
         else:
             path = path_here(event.path, self._rules)
@@ -215,7 +227,6 @@ class JobRun:
         if event.frame not in self._frames:
             self._frames.add(event.frame)
             frames = tuple(sorted(self._frames))
-        self._seen = event.seq
         self._tell(mattes=self.status.mattes + 1, files=self._files, frames=frames)
         self._told.matte(NewMatte(event.frame, event.slug, path))
 

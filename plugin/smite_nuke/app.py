@@ -99,6 +99,7 @@ class App:
         name = node.name
         for job in self._jobs:
             if job.node.alive and job.node.name == name:
+                job.controller.key = self.key_of(node)
                 return job
         made = NodeJob(self, node)
         self._jobs.append(made)

@@ -6,6 +6,7 @@ window say so.
 
 from __future__ import annotations
 
+import os
 import threading
 from pathlib import Path
 from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple, TypeVar
@@ -201,16 +202,12 @@ def manages_colours() -> bool:
     return str(nuke.root()["colorManagement"].value()) == "OCIO"
 
 
-def ocio_config(environment: str) -> str:
-    """The script's OpenColorIO config, where that is a file; ``environment`` is $OCIO."""
-    if environment:
-        return environment
-    if not manages_colours():
-        return ""
-    root = nuke.root()
-    if str(root["OCIO_config"].value()) == "custom":
-        return absolute(_root_text("customOCIOConfigPath"))
-    return ""
+def ocio_config() -> Optional[str]:
+    """The OpenColorIO config: $OCIO, else the script's own file; None: the server's will do."""
+    path = os.environ.get("OCIO", "")
+    if not path and manages_colours() and _root_text("OCIO_config") == "custom":
+        path = absolute(_root_text("customOCIOConfigPath"))
+    return path or None
 
 
 def working_space() -> str:

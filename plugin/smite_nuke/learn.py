@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, List, Mapping, Tuple
 
 from smite_hosts import Answer, HostProblem, JobStatus, NewMatte, OnAnswer
@@ -39,7 +40,7 @@ def begin(
 ) -> None:
     """Render the references and learn ``model`` from them."""
     plan = plan_references(references, app.references_folder / model, node.name)
-    spec = plan.spec(model, settings, host.working_space())
+    spec = replace(plan.spec(model, settings, host.working_space()), ocio=host.ocio_config())
     job = app.job_of(node)
     job.heard, job.quiet = show, False
     job.controller.start(

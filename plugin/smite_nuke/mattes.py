@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import time
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -87,7 +86,7 @@ def request_of(app: App, node: Node) -> Request:
         template=node.text(knobs.TEMPLATE).strip() or preferences.template or None,
         colour_space=node.text(knobs.COLOUR).strip() or plate.colour_space,
         styles=styles_of(node),
-        ocio=host.ocio_config(os.environ.get("OCIO", "")) or None,
+        ocio=host.ocio_config(),
     )
     return Request(spec, frames, plate)
 
