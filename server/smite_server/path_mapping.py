@@ -27,8 +27,8 @@ __all__ = [
 RULES = "path_rules"
 """Where a job's ``resolved`` keeps the rules that its paths came in by."""
 _PATHS: Mapping[type[Spec], tuple[str, ...]] = {
-    LearnSpec: ("refs",),
-    SegmentSpec: ("out", "plate", "model"),
+    LearnSpec: ("refs", "ocio"),
+    SegmentSpec: ("out", "plate", "model", "ocio"),
     EvaluateSpec: ("out", "clip", "model"),
 }
 

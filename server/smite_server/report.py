@@ -9,9 +9,9 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from smite_server.mattes import write_whole
+from smite_server.whole_files import write_whole
 
-__all__ = ["FrameReport", "Report"]
+__all__ = ["FrameReport", "Report", "flat_files"]
 
 REPORT_VERSION = 1
 
@@ -49,7 +49,7 @@ class Report:
         settings: everything that was asked for, as it was resolved.
         model: name, hash and backbone of the part model.
         plate: path, colour space, frame rate, size, pixel aspect.
-        files: slug -> path pattern.
+        styles: style -> slug, or the style where one file holds all parts -> path pattern.
         frames: one entry per finished frame.
     """
 
@@ -59,7 +59,7 @@ class Report:
     settings: Mapping[str, Any] = field(default_factory=dict)
     model: Mapping[str, Any] = field(default_factory=dict)
     plate: Mapping[str, Any] = field(default_factory=dict)
-    files: Mapping[str, str] = field(default_factory=dict)
+    styles: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     frames: list[FrameReport] = field(default_factory=list)
 
     def add(self, frame: FrameReport) -> None:
@@ -76,7 +76,8 @@ class Report:
             "model": dict(self.model),
             "plate": dict(self.plate),
             "settings": dict(self.settings),
-            "files": dict(self.files),
+            "styles": {style: dict(files) for style, files in self.styles.items()},
+            "files": flat_files(self.styles),
             "timings": dict(timings),
             "summary": {
                 "frames": len(self.frames),
@@ -94,6 +95,11 @@ class Report:
             _plain(self.as_dict(**timings)), indent=1, ensure_ascii=False, allow_nan=False
         )
         write_whole(Path(path), (content + "\n").encode())
+
+
+def flat_files(styles: Mapping[str, Mapping[str, str]]) -> dict[str, str]:
+    """Slug, or style where one file holds all parts -> path pattern."""
+    return {member: path for files in styles.values() for member, path in files.items()}
 
 
 def _mean(values: list[float | None]) -> float | None:

@@ -26,6 +26,8 @@ from tests.support.servers import ServerUnderTest, running_server, wait_for
 
 FRAMES = 12
 MATTES = [*range(1, 2 * FRAMES + 1)]
+WITH_REPORT = [*MATTES, len(MATTES) + 1, len(MATTES) + 2]
+"""What a job tells of whose results come back: report and contact sheet too."""
 
 
 class Lives:
@@ -91,7 +93,7 @@ def mattes_of(client: Client, job: str) -> dict[str, bytes]:
             found[event.path] = bytes(event.data or b"")
         if isinstance(event, Finished):
             event.raise_for_state()
-    assert seqs == MATTES
+    assert seqs == WITH_REPORT
     return found
 
 
@@ -129,7 +131,7 @@ def test_upload_goes_on_over_kill_9(lives: Lives, stage: Path) -> None:
     with Client(lives.endpoint) as client:
         spec = SegmentSpec(model="cart", shot="s")
         job = client.submit(spec, plate=plate())  # type: ignore[arg-type]
-        assert len(mattes_of(client, job)) == len(MATTES)
+        assert len(mattes_of(client, job)) == len(WITH_REPORT)
 
 
 def test_damaged_bytes_both_ways_change_nothing(lives: Lives, stage: Path) -> None:
@@ -140,7 +142,7 @@ def test_damaged_bytes_both_ways_change_nothing(lives: Lives, stage: Path) -> No
         through = mattes_of(client, job)
     made = lives.server.config.spool_folder / job / "out"
     assert through == {name: (made / name).read_bytes() for name in through}
-    assert len(through) == len(MATTES)
+    assert len(through) == len(WITH_REPORT)
     assert proxy.counts["corrupted put_file"] > 0
     assert proxy.counts["corrupted matte_ready"] > 0
 
@@ -178,6 +180,6 @@ def test_client_written_from_the_document_pauses_and_resumes(lives: Lives, stage
                 assert len(seqs) < len(MATTES)
                 client.ask("resume", {"job": job})
     client.close()
-    assert seqs == MATTES
+    assert seqs == WITH_REPORT
     assert "paused" in states
     assert states[-1] == "done"

@@ -58,7 +58,8 @@ def test_ctrl_c_cancels_within_two_seconds(
     job = wait_for("the cancelled job", lambda: newest_job(private, "interrupted"))
     assert job["state"] == "cancelled"
     assert 0 < len(mattes(tmp_path)) < 2 * LONG
-    assert not [path for path in tmp_path.rglob("*") if path.name.startswith(".")]
+    hidden = [path.suffix for path in tmp_path.rglob("*") if path.name.startswith(".")]
+    assert hidden == [".claim"], "the version is kept for the same work"
 
 
 def test_a_killed_client_loses_nothing(

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from smite_protocol import LearnSpec
+from smite_protocol.events import ABOUT_SHOT
 from tests.protocol.raw_client import RawClient, RefusedError
 from tests.support import footage
 from tests.support.raw_server import JOB, RawServer, finished, job_reply, matte
@@ -69,15 +70,18 @@ def test_greeted(client: RawClient, server: ServerUnderTest) -> None:
 
 def test_pixels_there_and_mattes_back(client: RawClient) -> None:
     job = upload(client, "there_and_back")
-    mattes, states = [], []
+    mattes, about, states = [], [], []
     for kind, body, raw in client.watch(job):
-        if kind == "matte_ready":
+        if kind == "matte_ready" and body["frame"] == ABOUT_SHOT:
+            about.append((body["slug"], body["path"].rpartition(".")[2], raw is not None))
+        elif kind == "matte_ready":
             assert raw is not None
             assert raw.startswith(EXR_MAGIC)
             mattes.append(body["seq"])
         if kind in ("state_changed", "finished"):
             states.append(body["state"])
     assert mattes == list(range(1, 2 * FRAMES + 1))
+    assert about == [("_contact_sheet", "png", True), ("_report", "json", True)]
     assert states[-1] == "done"
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -24,6 +25,7 @@ from smite_protocol import (
     files_of_plate,
     files_of_references,
 )
+from smite_protocol.errors import VersionTaken
 from smite_server.geometry import Geometry, Window
 from smite_server.images import read_header
 from tests.support import footage
@@ -108,9 +110,12 @@ def test_segment_result_report_and_sheet(client: Client, stage: Path) -> None:
     assert Path(result["contact_sheet"]).read_bytes().startswith(b"\x89PNG")
 
 
-def test_second_run_overwrites_and_says_so(client: Client, stage: Path) -> None:
+def test_second_run_overwrites_when_asked_and_says_so(client: Client, stage: Path) -> None:
     client.wait(client.submit(by_path(stage, "twice")))
-    result = client.wait(client.submit(by_path(stage, "twice", seed=1))).result
+    again = by_path(stage, "twice", seed=1)
+    with pytest.raises(VersionTaken, match="Version 1 of the shot SEQ_010 was delivered"):
+        client.wait(client.submit(again))
+    result = client.wait(client.submit(replace(again, overwrite=True))).result
     assert result["overwrote"] == 16
 
 
@@ -125,6 +130,10 @@ def test_sent_files_come_back_as_bytes(client: Client, stage: Path) -> None:
             found[event.path] = bytes(event.data)
         if isinstance(event, Finished):
             event.raise_for_state()
+    about = {name: found.pop(name) for name in list(found) if not name.endswith(".exr")}
+    assert sorted(about) == ["SEQ_010/SEQ_010_smite_v001.json", "SEQ_010/SEQ_010_smite_v001.png"]
+    told = json.loads(about["SEQ_010/SEQ_010_smite_v001.json"])
+    assert told["files"]["body"] == "SEQ_010/body/SEQ_010_body_v001.####.exr"
     assert len(found) == 16
     for name, data in found.items():
         with OpenEXR.File(str(stage / "reference_run" / name)) as file:

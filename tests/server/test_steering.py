@@ -323,6 +323,6 @@ def test_mattes_that_were_cleared_are_refused_at_once(
     folder.rename(folder.with_name(".gone"))
     with pytest.raises(SmiteError, match="have been cleared from the server's disk"):
         list(client.watch(job))
-    assert wait_for(lambda: [event.type for event in client.watch(job, after=16)]) == [
+    assert wait_for(lambda: [event.type for event in client.watch(job, after=18)]) == [
         "state_changed", "finished",
     ]  # fmt: skip

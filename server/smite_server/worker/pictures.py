@@ -1,29 +1,14 @@
-"""Small pictures of frames: what is kept of a frame while its maps are made."""
+"""Small pictures of frames, for sheets, thumbnails and flicker."""
 
 from __future__ import annotations
-
-from dataclasses import dataclass
 
 import cv2
 import numpy as np
 
-from smite_server.geometry import Floats, Geometry
+from smite_server.geometry import Floats
 
 SMALL_SIDE = 512
-"""Longer side of the picture that is kept of a frame for sheet and flicker."""
-
-
-@dataclass(frozen=True)
-class Waiting:
-    """What is kept of a frame until its maps come: little, as a window of frames waits.
-
-    ``small`` is float32 [h, w, 3], display sRGB 0..1.
-    """
-
-    geometry: Geometry
-    small: Floats
-    bad_pixels: int = 0
-    held_from: int | None = None
+"""Longer side of the picture that a frame is shown by, and flicker is measured on."""
 
 
 def small_copy(view: Floats) -> Floats:

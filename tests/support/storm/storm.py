@@ -249,8 +249,9 @@ def _check(
         if found.state != State.DONE:
             yield f"{shot} ended as {found.state or 'nothing'}: {found.message}"
             continue
-        if len(found.mattes) != len(places):
-            yield f"{shot}: {len(found.mattes)} mattes were told of, not {len(places)}"
+        told = len(places) + (0 if "out" in entry else len(("report", "contact sheet")))
+        if len(found.mattes) != told:
+            yield f"{shot}: {len(found.mattes)} files were told of, not {told}"
         out = Path(entry["out"]) if "out" in entry else spool / found.job / "out"
         for place in places:
             path = _matte(out, shot, *place)
