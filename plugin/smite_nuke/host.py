@@ -226,12 +226,6 @@ def this_node() -> Node:
     return Node(nuke.thisNode())
 
 
-def this_knob() -> str:
-    """The name of the knob whose callback runs."""
-    found = nuke.thisKnob()
-    return "" if found is None else str(found.name())
-
-
 def current_frame() -> int:
     """The frame that the artist sees."""
     return int(nuke.frame())

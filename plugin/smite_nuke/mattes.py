@@ -151,12 +151,25 @@ def show(node: Node, status: JobStatus, mattes: Tuple[NewMatte, ...]) -> None:
     if layers:
         node.set(knobs.LAYERS, layers)
         node.set(knobs.FILES, json.dumps(status.files))
+        _widen(node, status.frames)
         node.set(knobs.READY, 1)
     parts = status.result.get("parts") if status.phase == DONE else None
     if isinstance(parts, Mapping):
         set_parts(node, [str(slug) for slug in parts])
     if mattes or status.ended:
         _look_again(node, at_once=status.ended)
+
+
+def _widen(node: Node, frames: Tuple[int, ...]) -> None:
+    """Let the range that is shown hold the frames there are; a node that was reopened has none."""
+    if not frames:
+        return
+    shown = node.number(knobs.FIRST), node.number(knobs.LAST)
+    never = shown == (0, 0) and not node.number(knobs.READY)
+    first, last = (frames[0], frames[-1]) if never else shown
+    first, last = min(first, frames[0]), max(last, frames[-1])
+    node.set(knobs.FIRST, first)
+    node.set(knobs.LAST, last)
 
 
 def set_parts(node: Node, slugs: List[str]) -> None:
