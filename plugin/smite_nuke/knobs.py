@@ -16,6 +16,9 @@ STATUS = "smite_status"
 JOB = "smite_job"
 """The place of the node's last job, as text (`smite_hosts.JobPlace`)."""
 
+SETTINGS = "smite_settings"
+"""Settings of the engine, as pairs ``name=value``; of learning, or of making mattes."""
+
 # SMITE_Reference
 IMAGE_INPUT = 0
 FRAME = "smite_frame"
@@ -35,7 +38,6 @@ def part_layer(number: int) -> str:
 # SMITE_Learn
 MOST_REFERENCES = 12
 NAME = "smite_name"
-SETTINGS = "smite_settings"
 REPORT = "smite_report"
 MODEL = "smite_model"
 

@@ -12,6 +12,7 @@ from smite_hosts import Answer, HostProblem, JobStatus, NewMatte, Preferences
 from smite_hosts.frame_choice import FrameChoice, choose_frames
 from smite_hosts.job_status import DONE
 from smite_hosts.mattes_on_disk import file_of, other_version
+from smite_hosts.preferences import parse_settings
 from smite_hosts.shot_names import check_shot, out_folder, shot_of_script
 from smite_protocol.records import JobInfo
 from smite_protocol.specs import SegmentSpec
@@ -87,6 +88,7 @@ def request_of(app: App, node: Node) -> Request:
         colour_space=node.text(knobs.COLOUR).strip() or plate.colour_space,
         styles=styles_of(node),
         ocio=host.ocio_config(),
+        settings=parse_settings(node.text(knobs.SETTINGS), f"the settings of {node.name}"),
     )
     return Request(spec, frames, plate)
 

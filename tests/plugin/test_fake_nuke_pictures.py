@@ -241,3 +241,47 @@ def test_a_loop_of_nodes_is_refused(session: Session) -> None:
     assert first.dependent() == [second]
     assert second.dependencies() == [first]
     assert not first.setInput(5, second)
+
+
+def test_shuffle2_by_the_mappings_of_a_script(session: Session) -> None:
+    import nuke
+
+    node = nuke.nodes.Shuffle2(inputs=[constant(0.1, 0.2, 0.3, 1), constant(0.5, 0.6, 0.7, 1)])
+    assert node.sample("red", 1, 1) == pytest.approx(0.1)
+    node["fromInput2"].fromScript("{1} A")
+    node["mappings"].fromScript("2 rgba.blue 0 2 rgba.red 0 0 rgba.green 1 1 rgba.alpha 0 3")
+    assert node.sample("red", 1, 1) == pytest.approx(0.3)
+    assert node.sample("alpha", 1, 1) == pytest.approx(0.6)
+    node["mappings"].fromScript("1 rgba.blue 0")
+    assert node.hasError()
+
+
+def test_channels_come_and_go(session: Session) -> None:
+    import nuke
+
+    nuke.Layer("mane", ["mane.alpha"])
+    more = nuke.nodes.AddChannels(inputs=[constant(0, 0, 0, 1)], channels="mane")
+    assert "mane.alpha" in more.channels()
+    less = nuke.nodes.Remove(inputs=[more], operation="keep", channels="mane")
+    assert less.channels() == ["mane.alpha"]
+    less["operation"].setValue("remove")
+    assert less.channels() == ["rgba.red", "rgba.green", "rgba.blue", "rgba.alpha"]
+
+
+def test_nodes_that_shift_time(session: Session, tmp_path: Path) -> None:
+    import nuke
+
+    for frame in (1, 2, 3):
+        write = write_to(tmp_path / f"x.{frame:04d}.exr", constant(frame / 4, 0, 0, 1))
+        nuke.execute(write, frame, frame)
+    read = nuke.nodes.Read(file=f"{tmp_path}/x.%04d.exr", first=1, last=3)
+    nuke.frame(2)
+    hold = nuke.nodes.FrameHold(inputs=[read], first_frame=3)
+    later = nuke.nodes.TimeOffset(inputs=[read], time_offset=1)
+    assert [node.sample("red", 1, 1) for node in (read, hold, later)] == [0.5, 0.75, 0.25]
+
+
+def test_a_node_that_is_only_knobs_cannot_be_rendered(session: Session) -> None:
+    import nuke
+
+    assert nuke.nodes.Premult(inputs=[constant(1, 1, 1, 1)]).hasError()

@@ -291,3 +291,26 @@ def test_links_of_a_gizmo_are_saved_with_it(session: Session, tmp_path: Path) ->
     assert again["smite_format"].value().width() == 64
     assert again.node("Size")["format"].value().name() == "small"
     assert again.node("Pick")["from0"].value() == "red"
+
+
+def test_layers_are_saved_with_the_script(session: Session, tmp_path: Path) -> None:
+    import nuke
+
+    nuke.Layer("left_eye", ["left_eye.alpha"])
+    nuke.nodes.Copy(name="C", from0="left_eye.alpha")
+    nuke.scriptSave(str(tmp_path / "a.nk"))
+    nuke.scriptClear()
+    assert "left_eye" not in nuke.layers()
+    nuke.scriptOpen(str(tmp_path / "a.nk"))
+    assert "left_eye" in nuke.layers()
+    assert nuke.toNode("C")["from0"].value() == "left_eye.alpha"
+
+
+def test_layers_of_a_gizmo_come_with_it(session: Session, gizmos: Path) -> None:
+    import nuke
+
+    path = gizmos / "SMITE_Test.gizmo"
+    path.write_text("add_layer {mane mane.alpha}\n" + path.read_text())
+    session.add_plugin_path(str(gizmos))
+    nuke.createNode("SMITE_Test")
+    assert "mane.alpha" in nuke.channels()

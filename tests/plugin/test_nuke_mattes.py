@@ -30,21 +30,6 @@ def saved_as(path: Path) -> None:
     nuke.scriptSaveAs(path.as_posix())
 
 
-def engine_settings(monkeypatch: pytest.MonkeyPatch, **settings: object) -> None:
-    """Have the fake engine misbehave, for want of a knob for its settings."""
-    from dataclasses import replace
-
-    from smite_nuke import mattes
-
-    real = mattes.request_of
-
-    def request_of(*given: Any) -> Any:
-        request = real(*given)
-        return replace(request, spec=replace(request.spec, settings=settings))
-
-    monkeypatch.setattr(mattes, "request_of", request_of)
-
-
 @pytest.mark.parametrize("version", VERSIONS)
 def test_generate_shows_the_mattes_while_they_arrive(
     version: int,
@@ -57,10 +42,10 @@ def test_generate_shows_the_mattes_while_they_arrive(
         monkeypatch, tmp_path / "home", server.live.endpoint, version=version
     ) as session:
         saved_as(stage / f"nuke{version}" / "SEQ_010_v002.nk")
-        engine_settings(monkeypatch, delay=0.2)
         import nuke
 
         node = mattes_node(str(stage / "plate" / "cart.%04d.png"), 1001, 1008)
+        node["smite_settings"].setValue("delay=0.2")
         nuke.frame(1001)
         session.press(node, "smite_generate")
         session.pump(lambda: node["smite_ready"].value() == 1 or session.messages, 60)
@@ -129,11 +114,11 @@ def test_styles_version_and_knobs_reach_the_server(
 def test_cancel_and_generate_again_goes_on(
     server: ServerUnderTest, stage: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    log = stage / "nuke_windows.log"
+    log = tmp_path / "nuke_windows.log"
     with nuke_with_plugin(monkeypatch, tmp_path / "home", server.live.endpoint) as session:
         saved_as(stage / "cancel" / "SEQ_020.nk")
-        engine_settings(monkeypatch, delay=0.4, window=2, log=str(log))
         node = mattes_node(str(stage / "plate" / "cart.%04d.png"), 1001, 1008)
+        node["smite_settings"].setValue(f"delay=0.4 window=2 log={log}")
         session.press(node, "smite_generate")
         layers = stage / "cancel" / "smite" / "SEQ_020" / "layers"
         session.pump(lambda: layers.is_dir() and len(list(layers.glob("*.exr"))) >= 4, 60)
@@ -160,8 +145,8 @@ def test_a_script_closed_while_its_job_runs_finds_it_again(
 ) -> None:
     script = stage / "reopen" / "SEQ_030.nk"
     with nuke_with_plugin(monkeypatch, tmp_path / "home", server.live.endpoint) as session:
-        engine_settings(monkeypatch, delay=0.4)
         node = mattes_node(str(stage / "plate" / "cart.%04d.png"), 1001, 1008)
+        node["smite_settings"].setValue("delay=0.4")
         saved_as(script)
         session.press(node, "smite_generate")
         session.pump(lambda: "mattes" in status(node), 60)

@@ -61,7 +61,7 @@ def build_inside(group: Group, definition: Definition) -> None:
     """Knobs and nodes of a gizmo; of the gizmo itself, what they hold now is their default."""
     session = state.current()
     for words in definition.layers:
-        session.script.layers.add_channels(words[1:])
+        session.script.layers.add_channels(list(words[1:]))
     with session.quiet():
         build_nodes(group, definition.made.inside)
         fill(group, definition.made)

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from . import state
+from .python_text import run_text
 from .rules import MainThreadOnly
 
 Command = str | Callable[[], Any] | None
@@ -55,8 +56,7 @@ class MenuItem(MainThreadOnly):
             if callable(self._command):
                 self._command()
             elif self._command:
-                code = compile(self._command, f"<{self._name}>", "exec")
-                exec(code, session.button_globals())
+                run_text(self._command, self._name)
 
 
 class Menu(MenuItem):

@@ -201,7 +201,9 @@ class Node(Inside):
     def format(self) -> Format:
         from .pictures import format_of
 
-        return format_of(self, state.current().script.frame)
+        # Nuke would read a header here, and not the picture as this fake does.
+        with state.current().ui.not_counted():
+            return format_of(self, state.current().script.frame)
 
     def width(self) -> int:
         return self.format().width()
@@ -215,7 +217,8 @@ class Node(Inside):
     def channels(self) -> list[str]:
         from .pictures import channels_of
 
-        return list(channels_of(self, state.current().script.frame))
+        with state.current().ui.not_counted():
+            return list(channels_of(self, state.current().script.frame))
 
     def metadata(self, key: str | None = None, time: float = 0, view: str = "") -> Any:
         """None of the fake's nodes has any, as if files carried none."""

@@ -124,7 +124,7 @@ def open_script(path: Path) -> Script:
         made.begin()
         with session.quiet():
             for words in report.layers:
-                made.layers.add_channels(words[1:])
+                made.layers.add_channels(list(words[1:]))
             roots = [one for one in report.nodes if one.class_name == "Root"]
             for root in roots:
                 fill(made.root, root)

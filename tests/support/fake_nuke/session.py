@@ -17,6 +17,7 @@ from .knob import FLAGS, Knob
 from .main_thread import MainThread
 from .menus import MENUS, Menu
 from .progress import Progress
+from .python_text import run_file, run_text
 from .rules import Rules
 from .ui_time import Clock, UiThread
 from .undo import UndoStack
@@ -171,9 +172,6 @@ class Session:
     def this_knob(self) -> Any:
         return self._this[-1][1] if self._this else None
 
-    def button_globals(self) -> dict[str, Any]:
-        return {"__name__": "__main__", "nuke": sys.modules["nuke"]}
-
     @contextmanager
     def quiet(self) -> Iterator[None]:
         """Nuke reads a file: knobs change and nobody is called."""
@@ -190,8 +188,7 @@ class Session:
             code = node._knobs.get(event)
             if code is not None and code._value:
                 with self.ui.entry(f"knob {event} of {node._class_name}"):
-                    made = compile(code._value, f"<{event}>", "exec")
-                    exec(made, self.button_globals())
+                    run_text(code._value, event)
 
     def knob_changed(self, node: Node, knob: Knob | None) -> None:
         """knobChanged: for every change, Python's too, and the panel closed or not.
@@ -251,8 +248,7 @@ class Session:
             return
         self._starting.append(path)
         try:
-            code = compile(path.read_text(encoding="utf-8"), str(path), "exec")
-            exec(code, {"__name__": path.stem, "__file__": str(path), "nuke": sys.modules["nuke"]})
+            run_file(path)
         finally:
             self._starting.pop()
 

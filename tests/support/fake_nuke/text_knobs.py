@@ -9,6 +9,7 @@ from typing import Any
 from . import state
 from .expressions import substitute
 from .knob import Knob, _string
+from .python_text import run_text
 
 
 class String_Knob(Knob):
@@ -161,5 +162,4 @@ class PyScript_Knob(Script_Knob):
     def execute(self) -> None:
         session = state.current()
         with session.context(self._node, self):
-            code = compile(self._value, f"<{self._name}>", "exec")
-            exec(code, session.button_globals())
+            run_text(self._value, self._name)
