@@ -12,7 +12,7 @@ import shutil
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Dict, List, Mapping, Sequence, Tuple
+from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple
 
 from smite_protocol.part_names import loose_key
 from smite_protocol.specs import LearnSpec
@@ -20,6 +20,8 @@ from smite_protocol.specs import LearnSpec
 from .sentences import HostProblem, detail_of
 
 RESERVED = ("background", "rgb", "rgba", "alpha", "depth", "mask", "motion")
+COLOURS = ".colours"
+"""Hidden, so that it is no reference: the colour space of rendered stills."""
 _SLUG = re.compile(r"[a-z][a-z0-9_]{0,62}")
 
 
@@ -27,24 +29,31 @@ _SLUG = re.compile(r"[a-z][a-z0-9_]{0,62}")
 class Reference:
     """One still with its painted parts; ``image`` and the parts' values are the host's nodes.
 
-    ``parts`` are pairs of the name and the node whose alpha is painted.
+    ``parts`` are pairs of the name and the node whose alpha is painted; ``still`` is the picture's
+    own file, where the picture is a file as it is: then it is copied, not rendered, so that its
+    colours are read as those of a plate are.
     """
 
     node: str
     frame: int
     image: Any
     parts: Tuple[Tuple[str, Any], ...]
+    still: Optional[Path] = None
 
 
 @dataclass(frozen=True)
 class Render:
-    """One file to render: a node, at a frame, its picture or its alpha, of which reference."""
+    """One file to render: a node, at a frame, its picture or its alpha, of which reference.
+
+    With ``copy`` that file is taken instead.
+    """
 
     source: Any
     frame: int
     path: Path
     alpha: bool
     node: str
+    copy: Optional[Path] = None
 
 
 @dataclass(frozen=True)
@@ -108,8 +117,11 @@ def plan_references(
         if not reference.parts:
             raise HostProblem("reference_without_parts", node=reference.node)
         stem = names.still(reference.node, reference.frame)
-        image = folder / f"{stem}.exr"
-        renders.append(Render(reference.image, reference.frame, image, False, reference.node))
+        still = reference.still
+        image = folder / f"{stem}{'.exr' if still is None else still.suffix.lower()}"
+        renders.append(
+            Render(reference.image, reference.frame, image, False, reference.node, still)
+        )
         slugs: List[str] = []
         for name, source in reference.parts:
             slug = slug_of(name)
@@ -124,7 +136,7 @@ def plan_references(
 
 def copy_references(source: Path, target: Path, model: str) -> int:
     """Put an old model's reference files into a new folder; return how many. Raises HostProblem."""
-    files = sorted(source.glob("*.exr")) if source.is_dir() else []
+    files = reference_files(source)
     if not files:
         raise HostProblem("references_gone", model=model)
     try:
@@ -134,6 +146,26 @@ def copy_references(source: Path, target: Path, model: str) -> int:
     except OSError as problem:
         raise HostProblem("disk_full", detail=f"{target}: {detail_of(problem)}.") from problem
     return len(files)
+
+
+def colours_of(folder: Path) -> str:
+    """Return the colour space that a folder's stills are in; empty: each as its file says."""
+    try:
+        return (folder / COLOURS).read_text(encoding="utf-8").strip()
+    except OSError:
+        return ""
+
+
+def keep_colours(folder: Path, colours: str) -> None:
+    """Note the colour space of a folder's stills, for a later fix."""
+    with suppress(OSError):
+        (folder / COLOURS).write_text(colours, encoding="utf-8")
+
+
+def reference_files(folder: Path) -> List[Path]:
+    """Return the files of a reference folder; none where there is no folder."""
+    found = sorted(folder.iterdir()) if folder.is_dir() else []
+    return [file for file in found if file.is_file() and not file.name.startswith(".")]
 
 
 def _link_or_copy(source: Path, target: Path) -> None:

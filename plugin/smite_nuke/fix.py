@@ -18,14 +18,22 @@ from smite_hosts.job_status import DONE
 from smite_hosts.mattes_on_disk import carry_over
 from smite_hosts.model_names import next_version
 from smite_hosts.preferences import parse_settings
-from smite_hosts.reference_plan import Reference, copy_references, plan_references, slug_of
+from smite_hosts.reference_plan import (
+    Reference,
+    colours_of,
+    copy_references,
+    keep_colours,
+    plan_references,
+    reference_files,
+    slug_of,
+)
 from smite_hosts.session import model_names, parts_of
-from smite_protocol.specs import LearnSpec
 
 from . import host, knobs, mattes
 from .app import App
 from .host import Node
 from .learn import ask_models
+from .plate import still_of
 from .rendering import Source, render_all
 
 
@@ -53,7 +61,7 @@ def fix(app: App, node: Node) -> None:
     """The Fix button: learn the corrected frame, then make the next version."""
     asked = fix_of(app, node)
     folder = app.references_folder / asked.model
-    if not any(folder.glob("*.exr")):
+    if not reference_files(folder):
         raise HostProblem("references_gone", model=asked.model)
 
     def known(answer: Answer) -> None:
@@ -87,7 +95,9 @@ def fix_of(app: App, node: Node) -> Fix:
         for slug in slugs
     ]
     name = f"{node.name}_fix"
-    reference = Reference(name, frame, Source(request.plate.node), tuple(parts))
+    plate = host.find(request.plate.node)
+    still = None if plate is None else still_of(plate, frame)
+    reference = Reference(name, frame, Source(request.plate.node), tuple(parts), still)
     reach = node.number(knobs.FIX_REACH)
     again = request.frames.text
     if reach > 0:
@@ -99,13 +109,16 @@ def fix_of(app: App, node: Node) -> Fix:
 def _learn(app: App, node: Node, asked: Fix, model: str, names: Tuple[str, ...]) -> None:
     """Learn the new version of the model from the old references and the new one."""
     folder = app.references_folder / model
-    plan = plan_references([asked.reference], folder, node.name, names)
+    colours = colours_of(app.references_folder / asked.model)
+    reference = replace(asked.reference, still=None) if colours else asked.reference
+    plan = plan_references([reference], folder, node.name, names)
     settings = parse_settings(app.preferences.fix_learn, "fix_learn")
-    spec: LearnSpec = plan.spec(model, settings, host.working_space())
+    spec = replace(plan.spec(model, settings, colours), ocio=host.ocio_config())
 
     def prepare(stop: Callable[[], bool]) -> None:
         copy_references(app.references_folder / asked.model, folder, asked.model)
         render_all(plan.renders, "SMITE: rendering the corrected frame", stop)
+        keep_colours(folder, colours)
 
     def heard(told: Node, status: JobStatus, new: Tuple[NewMatte, ...]) -> None:
         del new

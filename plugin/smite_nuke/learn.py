@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any, List, Mapping, Tuple
+from typing import Any, Callable, List, Mapping, Sequence, Tuple
 
 from smite_hosts import Answer, HostProblem, JobStatus, NewMatte, OnAnswer
 from smite_hosts.job_status import DONE
 from smite_hosts.model_names import newest_first, next_version
 from smite_hosts.preferences import parse_settings
-from smite_hosts.reference_plan import Reference, plan_references
+from smite_hosts.reference_plan import Reference, keep_colours, plan_references
 from smite_hosts.session import model_names
 from smite_hosts.shot_names import shot_of_script
 
 from . import host, knobs
 from .app import App
 from .host import Node
+from .plate import still_of
 from .rendering import Source, render_all
 
 
@@ -39,15 +40,17 @@ def begin(
     app: App, node: Node, references: List[Reference], model: str, settings: Mapping[str, Any]
 ) -> None:
     """Render the references and learn ``model`` from them."""
+    references, colours = of_one_colour(references)
     plan = plan_references(references, app.references_folder / model, node.name)
-    spec = replace(plan.spec(model, settings, host.working_space()), ocio=host.ocio_config())
+    spec = replace(plan.spec(model, settings, colours), ocio=host.ocio_config())
     job = app.job_of(node)
     job.heard, job.quiet = show, False
-    job.controller.start(
-        spec,
-        node.name,
-        prepare=lambda stop: render_all(plan.renders, "SMITE: rendering references", stop),
-    )
+
+    def prepare(stop: Callable[[], bool]) -> None:
+        render_all(plan.renders, "SMITE: rendering references", stop)
+        keep_colours(plan.folder, colours)
+
+    job.controller.start(spec, node.name, prepare=prepare)
 
 
 def references_of(node: Node) -> List[Reference]:
@@ -83,7 +86,21 @@ def reference_of(node: Node) -> Reference:
             raise HostProblem("part_without_name", node=node.name, input=f"part{number}")
         source = image if roto is None else roto
         parts.append((name, Source(source.name, "" if layer == "none" else layer)))
-    return Reference(node.name, node.number(knobs.FRAME), Source(image.name), tuple(parts))
+    frame = node.number(knobs.FRAME)
+    still = still_of(image, frame)
+    return Reference(node.name, frame, Source(image.name), tuple(parts), still)
+
+
+def of_one_colour(references: Sequence[Reference]) -> Tuple[List[Reference], str]:
+    """Return references whose stills have one colour space, and its name; empty: as files say.
+
+    What is rendered is in the script's working space. Where that is what EXR files usually have,
+    files and rendered stills go together; else all are rendered as soon as one must be.
+    """
+    rendered = [reference for reference in references if reference.still is None]
+    if not rendered or not host.manages_colours():
+        return list(references), ""
+    return [replace(reference, still=None) for reference in references], host.working_space()
 
 
 def show(node: Node, status: JobStatus, mattes: Tuple[NewMatte, ...]) -> None:

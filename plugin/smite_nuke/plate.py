@@ -4,15 +4,26 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Optional, Tuple
 
 from smite_hosts import HostProblem
-from smite_hosts.colour_names import NUKE_LUTS, ocio_name
+from smite_hosts.colour_names import NUKE_LUTS, ocio_name, plain_name
+from smite_hosts.mattes_on_disk import file_of
 
 from . import host
 from .host import Node
 
 _VIEWS = re.compile(r"%[Vv]")
+_USUAL = {
+    ".exr": ("linear",),
+    ".png": ("sRGB",),
+    ".jpg": ("sRGB",),
+    ".jpeg": ("sRGB",),
+    ".tif": ("sRGB",),
+    ".tiff": ("sRGB",),
+}
+"""Kinds of stills that are taken as they are, and Nuke's name of the colours they usually have."""
 
 
 @dataclass(frozen=True)
@@ -57,6 +68,21 @@ def files_of_read(read: Node) -> str:
     if not path or shifted or read.flag("disable") or _VIEWS.search(path):
         return ""
     return path
+
+
+def still_of(source: Node, frame: int) -> Optional[Path]:
+    """Return the file that a node's picture is at a frame; None where it must be rendered.
+
+    The file is taken only where its colours are what such files usually have.
+    """
+    path = files_of_read(source) if source.class_name == "Read" else ""
+    first, last = source.frame_range()
+    if not path or not first <= frame <= last:
+        return None
+    file = Path(file_of(path, frame))
+    usual = _USUAL.get(file.suffix.lower(), ())
+    colours = "" if source.flag("raw") else plain_name(source.text("colorspace"))
+    return file if colours in ("", "default", *usual) and usual and file.is_file() else None
 
 
 def _colours_of_read(read: Node) -> Optional[str]:

