@@ -138,12 +138,6 @@ _ALL: Tuple[Sentence, ...] = (
         "Connect it.",
     ),
     Sentence(
-        "plate_missing",
-        "The plate {path} cannot be seen from this machine: {detail}.",
-        "The files are not where the Read node says, or the share is not mounted.",
-        "Correct the Read node, or mount the share.",
-    ),
-    Sentence(
         "path_not_visible",
         "Neither this machine nor the SMITE server can read {path}: see whether it exists, and"
         " whether the path map in the SMITE preferences covers it.",
@@ -333,6 +327,13 @@ _ALL: Tuple[Sentence, ...] = (
         "The SMITE preferences cannot be used: {detail}",
         "A preferences file, the studio's or your own, or an environment variable is wrong.",
         "Correct what the sentence names.",
+    ),
+    Sentence(
+        "limited_edition",
+        "This edition of Nuke lets Python reach 10 nodes at a time: give {node} fewer references,"
+        " or references with fewer parts.",
+        "Non-commercial and Indie editions have this limit.",
+        "Learn with fewer references at once, or from the command line.",
     ),
     Sentence(
         "limit_reached",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Optional
 
 from smite_protocol.errors import BadInput, SmiteError
@@ -67,7 +68,7 @@ def problem_of(
         key = "key_needed"
     found = HostProblem(
         key,
-        detail=error.message,
+        detail=_without_dashes(error.message),
         server=server,
         key_file=key_file,
         job=job,
@@ -75,6 +76,11 @@ def problem_of(
     )
     found.__cause__ = error
     return found
+
+
+def _without_dashes(message: str) -> str:
+    """Return a server's sentence with its options as plain words: nobody types them here."""
+    return re.sub(r"(?<![\w-])--([a-z][a-z-]*)", lambda found: found[1].replace("-", " "), message)
 
 
 def _is_about_paint(message: str) -> bool:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Callable, List, Optional, Tuple
 
 from smite_hosts import (
+    Answer,
     JobController,
     JobMemory,
     JobPlace,
@@ -20,6 +21,7 @@ from smite_hosts import (
 )
 from smite_hosts.host_log import log_file, open_log
 from smite_hosts.job_status import FAILED
+from smite_protocol.records import JobInfo
 
 from . import host, knobs
 from .host import Node
@@ -85,7 +87,7 @@ class App:
         """Read the preferences again; jobs that run go on with those they began with."""
         self.loaded = load_preferences(self.places, plugin_folder=self.plugin_folder)
         open_log(self.places.logs, LOG_NAME, self.preferences.log_level)
-        self.session.close(0.1)
+        self.session.close(0.0)
         self.session = self._new_session()
         self._jobs = [job for job in self._jobs if job.controller.busy]
 
@@ -104,6 +106,29 @@ class App:
         made = NodeJob(self, node)
         self._jobs.append(made)
         return made
+
+    def find_job_again(self, node: Node, kind: str, heard: Heard, *, wants_result: bool) -> None:
+        """Follow a node's job that was begun before the script was opened, if it still runs.
+
+        With ``wants_result`` also one that is done. Without a window nothing is followed.
+        """
+        job = self.job_of(node)
+        place = job.controller.place
+        if not host.gui() or place is None or place.kind != kind or job.controller.busy:
+            return
+        if place.server != self.session.endpoint:
+            return
+
+        def known(answer: Answer) -> None:
+            info = answer.value
+            if not isinstance(info, JobInfo) or not node.alive or job.controller.busy:
+                return
+            if not info.final or (info.state == "done" and wants_result):
+                # Nobody has pressed anything: a server that goes away is only a line.
+                job.heard, job.quiet = heard, True
+                job.controller.follow(place, node.name)
+
+        self.session.ask(lambda client: client.job(place.job), known)
 
     def _new_session(self) -> Session:
         return Session(

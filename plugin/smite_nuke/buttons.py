@@ -23,7 +23,8 @@ def press(action: str) -> None:
 def run(node: Node, action: str) -> bool:
     """Do what a button does; return whether that could be begun. A problem is told."""
     the_app = app()
-    the_app.log.info("%s of %s", action, node.name)
+    name = node.name
+    the_app.log.info("%s of %s", action, name)
     try:
         ACTIONS[action](the_app, node)
     except HostProblem as problem:
@@ -32,7 +33,10 @@ def run(node: Node, action: str) -> bool:
         return False
     except Exception as problem:  # the script and the artist's work come first
         the_app.log.exception("a fault in the button %s", action)
-        _tell(node, HostProblem("fault", detail=f"{type(problem).__name__}: {problem}"))
+        if host.is_limited() and "10 nodes" in str(problem):
+            host.tell(HostProblem("limited_edition", node=name).message)
+        else:
+            _tell(node, HostProblem("fault", detail=f"{type(problem).__name__}: {problem}"))
         return False
     return True
 

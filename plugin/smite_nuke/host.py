@@ -136,6 +136,11 @@ def gui() -> bool:
     return bool(nuke.GUI)
 
 
+def is_limited() -> bool:
+    """Whether this edition lets Python reach ten nodes at a time only."""
+    return bool(nuke.env.get("nc") or nuke.env.get("indie"))
+
+
 def version_name() -> str:
     """Nuke and its version, for the server's log."""
     return f"Nuke {nuke.NUKE_VERSION_STRING}"

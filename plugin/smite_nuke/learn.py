@@ -12,6 +12,7 @@ from smite_hosts.preferences import parse_settings
 from smite_hosts.reference_plan import Reference, keep_colours, plan_references
 from smite_hosts.session import model_names
 from smite_hosts.shot_names import shot_of_script
+from smite_protocol.specs import LearnSpec
 
 from . import host, knobs
 from .app import App
@@ -51,6 +52,11 @@ def begin(
         keep_colours(plan.folder, colours)
 
     job.controller.start(spec, node.name, prepare=prepare)
+
+
+def restore(app: App, node: Node) -> None:
+    """Bring a node that was loaded to where it was: its job is found again."""
+    app.find_job_again(node, LearnSpec.kind, show, wants_result=not node.text(knobs.MODEL))
 
 
 def references_of(node: Node) -> List[Reference]:

@@ -8,13 +8,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Callable, Dict, List, Mapping, Tuple
 
-from smite_hosts import Answer, HostProblem, JobStatus, NewMatte, Preferences
+from smite_hosts import HostProblem, JobStatus, NewMatte, Preferences
 from smite_hosts.frame_choice import FrameChoice, choose_frames
 from smite_hosts.job_status import DONE
 from smite_hosts.mattes_on_disk import file_of, other_version
 from smite_hosts.preferences import parse_settings
 from smite_hosts.shot_names import check_shot, out_folder, shot_of_script
-from smite_protocol.records import JobInfo
 from smite_protocol.specs import SegmentSpec
 
 from . import host, knobs
@@ -71,8 +70,6 @@ def request_of(app: App, node: Node) -> Request:
     shot = shot_of(preferences, node)
     out = folder_of(preferences, node, shot)
     path = plate.path or _rendered_plate(app, node, shot)
-    if plate.path and not Path(plate.path).parent.is_dir():
-        raise HostProblem("plate_missing", path=path, detail="its folder does not exist")
     overwrite = node.flag(knobs.OVERWRITE)
     spec = SegmentSpec(
         model=model,
@@ -209,27 +206,8 @@ def restore(app: App, node: Node) -> None:
     """Bring a node that was loaded to where its knobs say it was: layers, and its job."""
     for slug in node.raw_text(knobs.PARTS).split():
         host.add_layer(slug)
-    if not host.gui():
-        return
-    job = app.job_of(node)
-    place = job.controller.place
-    if place is None or place.kind != "segment" or job.controller.busy:
-        return
-    if place.server != app.session.endpoint:
-        return
     shown = bool(node.number(knobs.READY)) and is_on_disk(node)
-
-    def heard(answer: Answer) -> None:
-        info = answer.value
-        if not isinstance(info, JobInfo) or not node.alive or job.controller.busy:
-            return
-        if (info.state == "done" and shown) or info.state in ("failed", "cancelled"):
-            return
-        job.heard = show
-        job.quiet = True  # nobody has pressed anything: a server that is away is only a line
-        job.controller.follow(place, node.name)
-
-    app.session.ask(lambda client: client.job(place.job), heard)
+    app.find_job_again(node, SegmentSpec.kind, show, wants_result=not shown)
 
 
 def step_version(node: Node, step: int) -> None:

@@ -99,7 +99,7 @@ def _check(the_app: App, panel: host.Panel) -> None:
 
     def heard(answer: Answer) -> None:
         panel.set("answer", str(answer.value) if answer.good else answer.message)
-        session.close(0.1)
+        session.close(0.0)
 
     panel.set("answer", "asking ...")
     session.check(heard)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Callable
 
-from . import app, host, knobs, mattes
+from . import app, host, knobs, learn, mattes
 
 
 def start(plugin_folder: str) -> None:
@@ -16,14 +17,15 @@ def start(plugin_folder: str) -> None:
             host.add_plugin_folder(folder)
             break
     app.start(here)
-    host.on_create(knobs.MATTES, _mattes_loaded)
+    host.on_create(knobs.MATTES, lambda: _loaded(mattes.restore))
+    host.on_create(knobs.LEARN, lambda: _loaded(learn.restore))
 
 
-def _mattes_loaded() -> None:
-    """A SMITE_Mattes was made or loaded: its layers are there again, and its job is found."""
+def _loaded(restore: Callable[[app.App, host.Node], None]) -> None:
+    """A node was made or loaded: its layers are there again, and its job is found."""
     node = host.this_node()
     the_app = app.app()
     try:
-        mattes.restore(the_app, node)
+        restore(the_app, node)
     except Exception:  # a script must open whatever happens here
         the_app.log.exception("a node could not be restored")

@@ -151,7 +151,7 @@ def test_another_request_is_another_job(
     for quality in ("draft", "standard"):
         listener = Listener()
         controller = make_session(server.live.endpoint).controller("script::other", listener)
-        controller.start(spec(stage, stage / "other", quality=quality), "SMITE_Mattes1")
+        controller.start(spec(stage, stage / quality, quality=quality), "SMITE_Mattes1")
         assert run(queue, controller, listener).phase == DONE
         jobs.append(listener.last.job)
     assert len(set(jobs)) == 2

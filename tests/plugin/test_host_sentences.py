@@ -11,7 +11,7 @@ import pytest
 from smite_hosts import TABLE, Answer, HostProblem, HostQueue, Session, problem_of
 from smite_hosts.job_status import FAILED
 from smite_protocol import LearnSpec
-from smite_protocol.errors import error_classes
+from smite_protocol.errors import BadPlate, error_classes
 from smite_protocol.keys import ClientKeys, ServerKeys, new_pair
 from tests.plugin.conftest import MakeSession
 from tests.plugin.test_host_jobs import Listener, run, spec
@@ -38,6 +38,14 @@ def test_every_error_of_the_protocol_becomes_a_sentence(kind: Callable[[str], ob
     assert found.key in TABLE
     assert "{" not in found.message
     assert found.__cause__ is error
+
+
+def test_options_of_the_command_line_are_plain_words() -> None:
+    error = BadPlate("Frame 3 of shot-a--b is missing; give it, or use --on-missing hold.")
+    assert problem_of(error).message == (
+        "The plate cannot be used: Frame 3 of shot-a--b is missing; give it, or use on missing"
+        " hold."
+    )
 
 
 def ask(session: Session, queue: HostQueue) -> Answer:

@@ -57,6 +57,28 @@ def test_every_learn_is_a_new_version(
         assert "again_v002\nagain_v001" in session.messages[0]
 
 
+def test_a_learn_is_found_again_when_the_script_is_reopened(
+    server: ServerUnderTest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    script = (tmp_path / "SEQ_010.nk").as_posix()
+    with nuke_with_plugin(monkeypatch, tmp_path / "home", server.live.endpoint) as session:
+        import nuke
+
+        node = learn_node(tmp_path / "stills", 1)
+        node["smite_name"].setValue("reopened")
+        node["smite_settings"].setValue("steps=20 delay=0.2")
+        nuke.scriptSaveAs(script)
+        session.press(node, "smite_learn")
+        session.pump(lambda: "learning" in status(node), 60)
+    with nuke_with_plugin(monkeypatch, tmp_path / "home", server.live.endpoint) as session:
+        import nuke
+
+        nuke.scriptOpen(script)
+        node = nuke.toNode("SMITE_Learn1")
+        session.pump(lambda: node["smite_model"].value() == "reopened_v001", 60)
+        assert session.messages == []
+
+
 def test_cancel_while_references_are_rendered(
     server: ServerUnderTest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
