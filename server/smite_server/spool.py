@@ -16,13 +16,13 @@ import hashlib
 import os
 import re
 import shutil
-import zlib
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import msgpack
 
+from smite_protocol.checksums import is_whole
 from smite_protocol.errors import (
     BadChecksum,
     BadInput,
@@ -268,7 +268,7 @@ def _digest(pieces: list[Buffer]) -> str:
 
 def check_checksum(name: str, data: Buffer, checksum: int | None) -> None:
     """Raise BadChecksum unless ``data`` has this CRC-32; None is not checked."""
-    if checksum is not None and zlib.crc32(data) != checksum:
+    if not is_whole(data, checksum):
         raise BadChecksum(f"{name} was changed on its way to the server; send it again.")
 
 
