@@ -23,8 +23,8 @@ from smite_server.jobs import Job, State
 from smite_server.store import Store
 from tests.support import footage
 from tests.support.proxy import Faults, Proxy
-from tests.support.servers import REPOSITORY
-from tests.support.storm.keeper import ServerKeeper, environment
+from tests.support.servers import REPOSITORY, environment
+from tests.support.storm.keeper import ServerKeeper
 from tests.support.storm.ledger import Ledger, Seen
 
 SLUGS = ("body", "left_wheel")
