@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import errno
 import hashlib
-import os
 import re
 import shutil
 from concurrent.futures import ThreadPoolExecutor
@@ -38,7 +37,7 @@ from smite_protocol.wire import Buffer
 
 from . import manifest
 from .config import Limits
-from .durable import make_synced_folder, sync_folders
+from .durable import make_synced_folder, sync_folders, write_synced
 from .jobs import Job, State
 from .manifest import Sent, add_to_manifest, read_manifest, rewrite_manifest
 from .thumbnails import THUMBNAIL
@@ -225,11 +224,7 @@ class Spool:
         try:
             if not target.parent.exists():
                 make_synced_folder(target.parent)
-            with part.open("wb") as file:
-                for piece in pieces:
-                    file.write(piece)
-                file.flush()
-                os.fsync(file.fileno())
+            write_synced(part, *pieces)
             part.replace(target)
             sync_folders([target.parent])
             sent = Sent(size, digest.result())
