@@ -19,6 +19,7 @@ from smite_server.spool import Spool
 from smite_server.store import Store
 from tests.support.raw_peer import greeted_peer
 from tests.support.servers import QUICK, ServerUnderTest, running_server, wait_for
+from tests.support.specs import segment_by_path
 
 
 @dataclass
@@ -149,13 +150,7 @@ def test_roots_decide_who_may(
 
 
 def segment(stage: Path, out: str, **settings: object) -> SegmentSpec:
-    return SegmentSpec(
-        model=str(stage / "cart.safetensors"),
-        plate=str(stage / "plate"),
-        out=str(stage / out),
-        shot="s",
-        settings={"window": 1, **settings},
-    )
+    return segment_by_path(stage, out, model=str(stage / "cart.safetensors"), **settings)
 
 
 @pytest.fixture(scope="module")

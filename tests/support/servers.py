@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -16,7 +17,7 @@ from typing import IO, Any
 
 import pytest
 
-from smite_protocol import Client
+from smite_protocol import Client, LearnSpec
 from smite_server.config import ServerConfig, Timing
 from smite_server.registry import LiveServer
 
@@ -67,6 +68,15 @@ def running_server(home: Path, **options: Any) -> Iterator[ServerUnderTest]:
                 process.wait()
 
 
+@contextmanager
+def learned_server(home: Path, stage: Path) -> Iterator[ServerUnderTest]:
+    """Run a server that may touch ``stage``, with the part model ``cart`` learned from its refs."""
+    with running_server(home, roots=(stage,)) as found:
+        with found.client() as client:
+            client.wait(client.submit(LearnSpec(name="cart", refs=str(stage / "refs"))))
+        yield found
+
+
 def quick_config(home: Path, **options: Any) -> ServerConfig:
     """Return a configuration with the fake engine and short waits; its folders are made."""
     given: dict[str, Any] = {
@@ -85,6 +95,13 @@ def environment(home: Path) -> dict[str, str]:
     """Return the environment of processes that import this checkout and use ``home``."""
     paths = [str(REPOSITORY), str(REPOSITORY / "plugin"), str(REPOSITORY / "server")]
     return {**os.environ, "SMITE_HOME": str(home), "PYTHONPATH": os.pathsep.join(paths)}
+
+
+def free_endpoint() -> str:
+    """Return a loopback endpoint that nobody uses now."""
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        return f"tcp://127.0.0.1:{found.getsockname()[1]}"
 
 
 def start_server(
@@ -117,7 +134,9 @@ def start_server(
     return process, LiveServer(**{**answer, "roots": tuple(answer["roots"])})
 
 
-def wait_for(condition: Callable[[], Any], seconds: float = 15.0) -> Any:
+def wait_for(
+    condition: Callable[[], Any], seconds: float = 15.0, what: str = "what was waited for"
+) -> Any:
     """Return the first true value of ``condition``; fail the test when there is none in time."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:
@@ -125,4 +144,4 @@ def wait_for(condition: Callable[[], Any], seconds: float = 15.0) -> Any:
         if found:
             return found
         time.sleep(0.02)
-    pytest.fail("what was waited for did not happen")
+    pytest.fail(f"{what} did not happen in {seconds:g} s")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 import subprocess
 from contextlib import suppress
 from pathlib import Path
@@ -10,15 +9,8 @@ from typing import Any
 
 import psutil
 
-from tests.support.servers import environment, quick_config, start_server
+from tests.support.servers import environment, free_endpoint, quick_config, start_server
 from tests.support.storm.server import CLOCK_VARIABLE
-
-
-def free_endpoint() -> str:
-    """Return a loopback endpoint that nobody uses now."""
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return f"tcp://127.0.0.1:{found.getsockname()[1]}"
 
 
 class ServerKeeper:
