@@ -108,6 +108,7 @@ def shot_name(plate: Path, given: str | None) -> str:
             )
         return given
     name = plate.name if plate.is_dir() else plate.stem
+    name = re.sub(r"(?<=[^._-])[._]\d{3,}$", "", name)  # one picture of a sequence
     name = FRAME_TOKEN.sub("", name).strip("._- ")
     return re.sub(r"[^A-Za-z0-9_.-]+", "_", name)[:128] or "shot"
 
