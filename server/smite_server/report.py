@@ -10,32 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from smite_server.mattes import write_whole
+from smite_server.report_frames import FrameReport
 
 __all__ = ["FrameReport", "Report"]
 
 REPORT_VERSION = 1
-
-
-@dataclass(frozen=True)
-class FrameReport:
-    """How one frame went.
-
-    Attributes:
-        number: frame number.
-        confidence: 0..1, mean of the winning probability over the subject.
-        flicker: share of visible track steps from the frame before whose label changed; None for
-            the first frame and where nothing could be tracked.
-        seconds: of work for this frame.
-        bad_pixels: NaN and Inf pixels that were replaced.
-        held_from: the frame that stood in for a missing one.
-    """
-
-    number: int
-    confidence: float | None = None
-    flicker: float | None = None
-    seconds: float | None = None
-    bad_pixels: int = 0
-    held_from: int | None = None
 
 
 @dataclass
