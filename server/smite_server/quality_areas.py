@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -29,8 +30,14 @@ BRIEF = 12
 JUMP = 0.35
 """Share by which an area may change between two frames, at least, before it is a jump."""
 
+SURELY = 0.8
+"""Share from which a change is a jump in the most restless shot."""
+
 JUMP_AREA = 1e-3
 """Share of the picture that a jump moves, at least."""
+
+ALONE = 2.0
+"""A jump is so many times the steps beside it, where they go the same way."""
 
 
 @dataclass(frozen=True)
@@ -88,19 +95,38 @@ def interruption(part: str, run: Run, usual: float, numbers: Sequence[int]) -> F
 
 
 def jumps(areas: Sequence[float | None]) -> Iterator[Flag]:
-    """Yields frames whose area is far from that of the frame before."""
-    changes = {
-        at: (before, after, abs(after - before) / max(before, after))
-        for at, (before, after) in enumerate(pairwise(areas), start=1)
-        if before is not None and after is not None and max(before, after) >= PRESENT
-    }
+    """Yields frames whose area is far from that of the frame before.
+
+    A part that walks into the picture grows by as much in the next frame, and is no jump.
+    """
+    steps = list(pairwise(areas))
+    shares = {at: share for at, step in enumerate(steps) if (share := _share(step)) is not None}
     limit = JUMP
-    if len(changes) >= SERIES:
-        middle, spread = middle_and_spread([share for _, _, share in changes.values()])
-        limit = max(JUMP, middle + SPREADS * spread)
-    for at, (before, after, share) in changes.items():
-        if share > limit and abs(after - before) >= JUMP_AREA:
-            yield Flag(at, share / limit, _jump_words(before, after))
+    if len(shares) >= SERIES:
+        middle, spread = middle_and_spread(list(shares.values()))
+        limit = min(SURELY, max(JUMP, middle + SPREADS * spread))
+    for at, share in shares.items():
+        before, after = steps[at]
+        change = _change(steps[at])
+        if share <= limit or abs(change) < JUMP_AREA or before is None or after is None:
+            continue
+        beside = [_change(steps[near]) for near in (at - 1, at + 1) if 0 <= near < len(steps)]
+        if all(abs(change) >= ALONE * (other * math.copysign(1, change)) for other in beside):
+            yield Flag(at + 1, share / limit, _jump_words(before, after))
+
+
+def _share(step: tuple[float | None, float | None]) -> float | None:
+    """The share by which an area changes; None where the part is in neither frame."""
+    known = [area for area in step if area is not None]
+    if len(known) < 2 or max(known) < PRESENT:
+        return None
+    return abs(_change(step)) / max(known)
+
+
+def _change(step: tuple[float | None, float | None]) -> float:
+    """What an area gains in a step; 0 where it is not known."""
+    before, after = step
+    return 0.0 if before is None or after is None else after - before
 
 
 def _jump_words(before: float, after: float) -> str:

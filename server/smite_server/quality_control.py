@@ -1,7 +1,8 @@
 """Which frames of a shot need an artist's eye, and why: from the figures of the report alone.
 
 A figure is held against the shot's own median and spread, so that a hard shot does not list every
-frame, and against a floor, so that a perfect shot lists none. What is wrong all along is said once
+frame, and against a floor and a ceiling, so that a perfect shot lists none and a bad one does not
+pass as usual. What is wrong all along is said once
 for the shot. Neighbouring frames with the same complaint about the same part are one finding.
 """
 
@@ -25,7 +26,10 @@ from smite_server.quality_findings import (
 )
 from smite_server.report_frames import FrameReport
 
-__all__ = ["judge"]
+__all__ = ["judge", "limits", "suspicion"]
+
+RECENT = 240
+"""Frames that a frame is held against while the shot is still being made."""
 
 Series = Sequence[float | None]
 """A figure of one part, frame by frame; None where there is none."""
@@ -39,6 +43,7 @@ class _Rule:
         kind: of the findings.
         figure: the field of `PartReport`.
         floor: up to which (from which, where low is bad) a figure is never flagged.
+        ceiling: beyond which it always is, however many frames of the shot are as bad.
         all_along: a median beyond it is a finding for the whole shot.
         ratio: a figure that stands out is at least so many times the median.
         low: whether low figures are the bad ones.
@@ -48,6 +53,7 @@ class _Rule:
     kind: str
     figure: str
     floor: float
+    ceiling: float
     all_along: float
     ratio: float
     low: bool
@@ -59,8 +65,9 @@ class _Rule:
             return self.floor
         middle, spread = middle_and_spread(values)
         if self.low:
-            return min(self.floor, middle - SPREADS * spread)
-        return max(self.floor, middle + SPREADS * spread, middle * self.ratio)
+            return max(self.ceiling, min(self.floor, middle - SPREADS * spread))
+        stands_out = max(middle + SPREADS * spread, middle * self.ratio)
+        return min(self.ceiling, max(self.floor, stands_out))
 
     def is_beyond(self, value: float, limit: float) -> bool:
         """Whether a figure is worse than a limit."""
@@ -93,6 +100,37 @@ def judge(frames: Sequence[FrameReport], parts: Sequence[str], pixel: float = 1.
     return sorted(found, key=lambda each: (not each.all_along, each.first, -each.excess))
 
 
+def limits(frames: Sequence[FrameReport], parts: Sequence[str]) -> dict[str, dict[str, float]]:
+    """Slug -> figure -> the value beyond which `judge` flags a frame; for charts."""
+    found: dict[str, dict[str, float]] = {}
+    for part in parts:
+        series = {rule: [_figure(f, part, rule.figure) for f in frames] for rule in _rules(1.0)}
+        found[part] = {
+            rule.figure: rule.limit([value for value in values if value is not None])
+            for rule, values in series.items()
+        }
+    return found
+
+
+def suspicion(frames: Sequence[FrameReport], parts: Sequence[str]) -> float:
+    """How bad the last frame looks beside those before it: 1 at the limits, more beyond.
+
+    For choosing what to keep while the shot is still being made; `judge` has the last word.
+    """
+    recent = frames[-RECENT:]
+    worst = 0.0
+    for part in parts:
+        for rule in _rules(1.0):
+            value = _figure(recent[-1], part, rule.figure)
+            if value is not None:
+                series = [_figure(frame, part, rule.figure) for frame in recent]
+                limit = rule.limit([known for known in series if known is not None])
+                worst = max(worst, rule.excess(value, limit))
+        areas = [_figure(frame, part, "area") for frame in recent[-2:]]
+        worst = max([worst, *(jump.excess for jump in jumps(areas))])
+    return worst
+
+
 def _rules(pixel: float) -> tuple[_Rule, ...]:
     def unsure(value: float, usual: float | None) -> str:
         words = "" if usual is None else f", usually {usual:.2f}"
@@ -107,9 +145,9 @@ def _rules(pixel: float) -> tuple[_Rule, ...]:
         return f"edges move by {value * pixel:.1f} px against the plate{words}"
 
     return (
-        _Rule("confidence", "confidence", 0.75, 0.65, 1.0, True, unsure),
-        _Rule("flicker", "flicker", 0.15, 0.25, 1.5, False, flickers),
-        _Rule("edges", "edge_motion", 1.5, 2.5, 1.5, False, wanders),
+        _Rule("confidence", "confidence", 0.75, 0.5, 0.65, 1.0, True, unsure),
+        _Rule("flicker", "flicker", 0.15, 0.4, 0.25, 1.5, False, flickers),
+        _Rule("edges", "edge_motion", 1.5, 5.0, 2.5, 1.5, False, wanders),
     )
 
 

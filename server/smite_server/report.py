@@ -11,10 +11,12 @@ from typing import Any
 
 from smite_server.mattes import write_whole
 from smite_server.report_frames import FrameReport
+from smite_server.review import MEASURED_SIDE, Review
 
 __all__ = ["FrameReport", "Report"]
 
-REPORT_VERSION = 1
+REPORT_VERSION = 2
+"""2: figures of each part in a frame, `review` and `markers`."""
 
 
 @dataclass
@@ -30,6 +32,7 @@ class Report:
         plate: path, colour space, frame rate, size, pixel aspect.
         files: slug -> path pattern.
         frames: one entry per finished frame.
+        review: what was judged of them; None before the end.
     """
 
     shot: str
@@ -40,6 +43,7 @@ class Report:
     plate: Mapping[str, Any] = field(default_factory=dict)
     files: Mapping[str, str] = field(default_factory=dict)
     frames: list[FrameReport] = field(default_factory=list)
+    review: Review | None = None
 
     def add(self, frame: FrameReport) -> None:
         """The next finished frame."""
@@ -64,6 +68,9 @@ class Report:
                 "bad_pixels": sum(f.bad_pixels for f in self.frames),
                 "held_frames": [f.number for f in self.frames if f.held_from is not None],
             },
+            "review": self.review.entries() if self.review else [],
+            "markers": self.review.marks() if self.review else [],
+            "edge_motion_side": MEASURED_SIDE,
             "frames": [asdict(frame) for frame in self.frames],
         }
 

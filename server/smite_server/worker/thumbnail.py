@@ -14,8 +14,8 @@ import cv2
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from smite_server.contact_sheet import part_colours
 from smite_server.geometry import Floats
+from smite_server.overlay import overlaid
 from smite_server.thumbnails import THUMBNAIL
 
 SECONDS = 2.0
@@ -57,14 +57,9 @@ def draw(number: int, rgb: Floats, mattes: Floats) -> bytes:
     scale = min(1.0, SIDE / max(height, width))
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
     plate = np.clip(_resized(rgb, size), 0.0, 1.0)
-    parts = np.zeros_like(plate)
-    over = plate.copy()
-    for matte, colour in zip(mattes, part_colours(len(mattes)), strict=True):
-        weight = np.clip(_resized(matte, size), 0.0, 1.0)[..., None]
-        tint = np.array(colour, np.float32) / 255.0
-        over += OVERLAY * weight * (tint - over)
-        parts += weight * (tint - parts)
-    both = np.concatenate([over, parts], axis=1)
+    small = np.clip(np.stack([_resized(matte, size) for matte in mattes]), 0.0, 1.0)
+    parts = overlaid(np.zeros_like(plate), small, 1.0)
+    both = np.concatenate([overlaid(plate, small, OVERLAY), parts], axis=1)
     picture = Image.fromarray((both * 255.0 + 0.5).astype(np.uint8))
     _write_number(picture, number)
     stream = io.BytesIO()
