@@ -25,7 +25,7 @@ __all__ = ["ReviewPicture", "ReviewPictures"]
 KEPT = 48
 """Most pictures that are kept."""
 
-NEAR, NEAR_SHARE = 3, 0.5
+NEAR, NEAR_SHARE = 3, 0.1
 """A frame so few frames from a worse one that is kept counts so much less: it is most likely the
 same place."""
 

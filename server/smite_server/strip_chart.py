@@ -71,7 +71,7 @@ def lane(series: Series, low: float, high: float, limit: float | None, *, lowest
             y = _height(worst(values), low, high)
             run.append((column * WIDTH / columns, (column + 1) * WIDTH / columns, y))
         elif run:
-            steps = " ".join(f"V{_number(y)}H{_number(right)}" for _, right, y in run)
+            steps = "".join(f"V{_number(y)}H{_number(right)}" for _, right, y in run)
             start = _number(run[0][0])
             lines.append(f"M{start} {_number(run[0][2])}{steps}")
             fills.append(f"M{start} {_number(HEIGHT)}{steps}V{_number(HEIGHT)}Z")
