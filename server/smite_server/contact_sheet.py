@@ -22,7 +22,7 @@ from smite_server.mattes import write_whole
 from smite_server.overlay import overlaid, part_colours
 from smite_server.pixel_errors import MatteError
 
-__all__ = ["ContactSheet", "part_colours"]
+__all__ = ["ContactSheet", "fitted_text", "part_colours"]
 
 Bytes = npt.NDArray[np.uint8]
 Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
@@ -152,7 +152,7 @@ class ContactSheet:
                 left = _MARGIN + (index % columns) * (width + _GAP)
                 upper = y + _LINE + (index // columns) * (height + _LINE)
                 page.paste(Image.fromarray(tile), (left, upper))
-                text = _fitted(caption, width, _font(12))
+                text = fitted_text(caption, width, _font(12))
                 draw.text((left, upper + height + 2), text, _FAINT, font=_font(12))
         return page
 
@@ -201,7 +201,7 @@ def _font(size: int) -> Font:
     return ImageFont.load_default(size)
 
 
-def _fitted(text: str, width: int, font: Font) -> str:
+def fitted_text(text: str, width: int, font: Font) -> str:
     """`text`, shortened until it is no wider than `width` pixels."""
     if font.getlength(text) <= width:
         return text
