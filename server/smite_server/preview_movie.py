@@ -19,7 +19,7 @@ from smite_server.colour import ToDisplay
 from smite_server.frame_ranges import format_frames
 from smite_server.geometry import Floats, Geometry, Window, place
 from smite_server.overlay import overlaid, part_colours
-from smite_server.pixel_errors import MatteError
+from smite_server.pixel_errors import MatteError, PixelError
 from smite_server.plates import Plate, open_plate
 from smite_server.preview_bar import PreviewBar
 from smite_server.preview_mattes import PartMattes, open_mattes
