@@ -188,7 +188,7 @@ def _all_along(part: str, rule: _Rule, series: Series, numbers: Sequence[int]) -
             frame=numbers[worst],
             frames=len(known),
             severity=MAJOR,
-            text=f"all along, {rule.words(usual, None)}",
+            text=f"{rule.words(usual, None)} all along",
             excess=rule.excess(usual, rule.all_along),
             all_along=True,
         )

@@ -102,7 +102,7 @@ def test_what_is_bad_all_along_is_said_once() -> None:
     (finding,) = found(shot(60, flicker=flicker))
     assert finding.all_along
     assert (finding.first, finding.last, finding.frames) == (1002, 1060, 59)
-    assert finding.text.startswith("all along, flickers (33 % of it")
+    assert finding.text == "flickers (33 % of it changes sides) all along"
     assert markers_of([finding]) == []
 
 
