@@ -17,12 +17,12 @@ import numpy.typing as npt
 
 from smite_server.colour import ToDisplay
 from smite_server.frame_ranges import format_frames
-from smite_server.geometry import Floats, Geometry, Window, place
+from smite_server.geometry import Floats, Geometry, place
 from smite_server.overlay import overlaid, part_colours
 from smite_server.pixel_errors import MatteError, PixelError
 from smite_server.plates import Plate, open_plate
 from smite_server.preview_bar import PreviewBar
-from smite_server.preview_mattes import PartMattes, open_mattes
+from smite_server.preview_mattes import ShotMattes, open_mattes
 
 __all__ = ["Preview", "make_preview"]
 
@@ -49,18 +49,29 @@ class Preview:
 
     Attributes:
         path: the movie.
+        size: (w, h) of its picture.
+        bar: height of the strip below it.
         frames: how many it has.
-        width, height: pixels of a frame.
         held: frame numbers whose plate was missing; the nearest stands in.
         bare: part -> frame numbers without a matte; the plate is shown there.
     """
 
     path: Path
+    size: tuple[int, int]
+    bar: int
     frames: int = 0
-    width: int = 0
-    height: int = 0
     held: list[int] = field(default_factory=list)
     bare: dict[str, list[int]] = field(default_factory=dict)
+
+    @property
+    def width(self) -> int:
+        """Of a frame, in pixels."""
+        return self.size[0]
+
+    @property
+    def height(self) -> int:
+        """Of a frame with its strip, in pixels."""
+        return self.size[1] + self.bar
 
     def remarks(self) -> list[str]:
         """A sentence for each thing that was missing."""
@@ -111,17 +122,19 @@ def make_preview(
     ) as opened:
         mattes = open_mattes(report, folder, slugs)
         size = picture_size(opened.geometry, width)
-        names = [str(report["parts"][slug]) for slug in slugs]
-        bar = PreviewBar(names, [colours[slug] for slug in slugs], size[0], report["markers"])
-        made = Preview(movie, 0, size[0], size[1] + bar.height)
-        pictures = _pictures(opened, about, mattes, size, [colours[slug] for slug in slugs], made)
+        names = {slug: str(report["parts"][slug]) for slug in slugs}
+        tints = {slug: colours[slug] for slug in slugs}
+        bar = PreviewBar(list(names.values()), list(tints.values()), size[0], report["markers"])
+        made = Preview(movie, size, bar.height)
+        to_display = ToDisplay(about.get("colour_space") or opened.colour_space, opened.format_hint)
+        pictures = _pictures(opened, to_display, mattes, tints, made)
         rate = float(opened.frames_per_second or about.get("frames_per_second") or RATE)
         frames = (np.concatenate([rgb, bar.draw(number)]) for number, rgb in pictures)
         with _written_whole(movie) as draft:
             for _ in encode(draft, frames, (made.width, made.height), rate, encoder):
                 made.frames += 1
                 progress(made.frames, len(numbers))
-    made.bare = {matte.name: matte.missing for matte in mattes if matte.missing}
+    made.bare = {names[slug]: numbers for slug, numbers in mattes.missing.items()}
     return made
 
 
@@ -160,34 +173,28 @@ def picture_size(geometry: Geometry, width: int) -> tuple[int, int]:
 
 def _pictures(
     plate: Plate,
-    about: Mapping[str, Any],
-    mattes: Sequence[PartMattes],
-    size: tuple[int, int],
-    colours: Sequence[tuple[int, int, int]],
+    to_display: ToDisplay,
+    mattes: ShotMattes,
+    tints: Mapping[str, tuple[int, int, int]],
     made: Preview,
 ) -> Iterator[tuple[int, Bytes]]:
-    """Yields (number, uint8 [h, w, 3]): the plate with the parts over it."""
-    to_display = ToDisplay(about.get("colour_space") or plate.colour_space, plate.format_hint)
+    """Yields (number, uint8 [h, w, 3]): the plate with the parts over it, at ``made.size``."""
     for number in plate.numbers:
         frame = plate.read(number)
         if frame.held_from is not None:
             made.held.append(number)
         shown = to_display.apply(frame.pixels)
-        rgb = _fitted(shown, frame.geometry.data, frame.geometry.display, size)
-        found = [matte.read(number) for matte in mattes]
-        planes = [
-            np.zeros(size[::-1], np.float32)
-            if matte is None
-            else _fitted(matte[0], matte[1].data, matte[1].display, size)
-            for matte in found
-        ]
-        over = overlaid(rgb, np.stack(planes), STRENGTH, colours)
+        over = _fitted(shown, frame.geometry, made.size)
+        found = mattes.read(number)
+        if found:
+            planes = np.stack([_fitted(*matte, made.size) for matte in found.values()])
+            over = overlaid(over, planes, STRENGTH, [tints[slug] for slug in found])
         yield number, (np.clip(over, 0.0, 1.0) * 255.0 + 0.5).astype(np.uint8)
 
 
-def _fitted(pixels: Floats, data: Window, display: Window, size: tuple[int, int]) -> Floats:
+def _fitted(pixels: Floats, geometry: Geometry, size: tuple[int, int]) -> Floats:
     """What lies in the display window, at (w, h) ``size``."""
-    inside = np.ascontiguousarray(place(pixels, data, display))
+    inside = np.ascontiguousarray(place(pixels, geometry.data, geometry.display))
     method = cv2.INTER_AREA if inside.shape[1] >= size[0] else cv2.INTER_LINEAR
     found: Floats = cv2.resize(inside, size, interpolation=method)
     return found

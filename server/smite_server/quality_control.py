@@ -28,7 +28,7 @@ from smite_server.report_frames import FrameReport
 
 __all__ = ["judge", "limits", "suspicion"]
 
-RECENT = 240
+RECENT = 120
 """Frames that a frame is held against while the shot is still being made."""
 
 Series = Sequence[float | None]

@@ -78,7 +78,7 @@ def _verdict(review: Review) -> str:
     if not count:
         return f"No frame stands out among {frames}."
     major = sum(marker.severity == MAJOR for marker in review.markers)
-    sure = f", {major} of them most likely wrong" if major else ""
+    sure = f", {'all' if major == count > 1 else major} most likely wrong" if major else ""
     return f"{count_of(count, 'place')} in {frames} to look at{sure}."
 
 
@@ -102,15 +102,13 @@ def _card(
         "words": "most likely wrong" if marker.severity == MAJOR else "worth a look",
         "pictured": pictured,
         "pictures": _pictures(review, marker) if pictured else [],
-        "lines": [
+        "parts": [
             {
-                "name": review.parts[each.part],
-                "colour": colours[each.part],
-                "text": each.text,
-                "first": each.first,
-                "last": each.last,
+                "name": review.parts[slug],
+                "colour": colours[slug],
+                "lines": [vars(each) for each in marker.findings if each.part == slug],
             }
-            for each in marker.findings
+            for slug in dict.fromkeys(each.part for each in marker.findings)
         ],
     }
 

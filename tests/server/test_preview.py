@@ -50,6 +50,14 @@ def test_a_movie_of_plate_and_parts(tmp_path: Path) -> None:
     assert shown[-3, -3] == pytest.approx(PAPER, abs=8)
 
 
+@pytest.mark.parametrize("style", ["layers", "cryptomatte"])
+def test_every_style_can_be_shown(style: str, tmp_path: Path) -> None:
+    parts = write_shot(tmp_path / "parts", frames=2)
+    other = write_shot(tmp_path / style, frames=2, styles=(style,))
+    shown = pixels(made(other, tmp_path / "m.mp4").path, 2)
+    np.testing.assert_array_equal(shown, pixels(made(parts, tmp_path / "p.mp4").path, 2))
+
+
 def test_the_parts_that_were_asked_for(tmp_path: Path) -> None:
     report = write_shot(tmp_path / "out", frames=2)
     shown = pixels(made(report, tmp_path / "m.mp4", parts=("fins",)).path, 1)
@@ -100,8 +108,8 @@ def test_what_is_missing_is_told(tmp_path: Path) -> None:
 
 
 def test_nothing_to_show_is_refused_and_nothing_is_left(tmp_path: Path) -> None:
-    bare = write_shot(tmp_path / "bare", frames=2, mattes=False)
-    with pytest.raises(PixelError, match="no mattes of single parts"):
+    bare = write_shot(tmp_path / "bare", frames=2, styles=())
+    with pytest.raises(PixelError, match="mattes of the shot are not there"):
         made(bare, tmp_path / "m.mp4")
     plateless = write_shot(tmp_path / "out", frames=2)
     for file in (tmp_path / "out" / "plate").iterdir():

@@ -103,7 +103,7 @@ def test_it_lists_what_was_found_by_the_frames_of_the_plate() -> None:
     assert "the hull flickers (60 % of it changes sides" in card.text
     assert [each.text for each in found.elements if each.name == "figcaption"] == ["1009", "1010"]
     (verdict,) = [each for each in found.elements if each.attributes.get("class") == "verdict"]
-    assert verdict.text == "1 place in 20 frames to look at, 1 of them most likely wrong."
+    assert verdict.text == "1 place in 20 frames to look at, 1 most likely wrong."
     links = [each.attributes["href"] for each in found.elements if each.name == "a"]
     assert set(links) == {"#f1010"}
     assert "1920 x 1080" in html

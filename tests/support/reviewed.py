@@ -8,9 +8,12 @@ from typing import Any
 import cv2
 import numpy as np
 
+from smite_server.exr_attributes import ShotMetadata
 from smite_server.geometry import Geometry
-from smite_server.mattes import MatteWriter
-from smite_server.naming import report_path
+from smite_server.matte_encoder import MatteEncoder, MatteFrame
+from smite_server.output_names import OutputNames
+from smite_server.output_styles import make_style
+from smite_server.output_writer import OutputWriter
 from smite_server.report import Report
 from smite_server.report_frames import FrameReport, PartReport
 from smite_server.review import review_of
@@ -23,16 +26,19 @@ GREY = 120
 
 
 def write_shot(out: Path, *, shot: str = "SEQ_010", version: int = 1, frames: int = 10,
-               bad: int | None = 5, mattes: bool = True, **plate: Any) -> Path:  # fmt: skip
+               bad: int | None = 5, styles: tuple[str, ...] = ("parts",),
+               **plate: Any) -> Path:  # fmt: skip
     """Write frames from 1001 on; frame ``bad`` flickers; return the report's path.
 
     The plate is a grey PNG sequence; the hull is its left half, the fins a block at the right.
     """
-    path = report_path(out, shot, version)
+    made = [make_style(style, tuple(PARTS)) for style in styles]
+    names = OutputNames(out, shot, version, {style.name: style.members for style in made})
+    writer = OutputWriter(names, MatteEncoder(made, ShotMetadata())) if made else None
+    path = names.report
     path.parent.mkdir(parents=True, exist_ok=True)
     pattern = out / "plate" / "p.####.png"
     pattern.parent.mkdir(exist_ok=True)
-    writer = MatteWriter(out, shot, tuple(PARTS), version)
     planes = np.zeros((2, HEIGHT, WIDTH), np.float32)
     planes[0, :, : WIDTH // 2] = 1.0
     planes[1, :16, -16:] = 1.0
@@ -41,15 +47,16 @@ def write_shot(out: Path, *, shot: str = "SEQ_010", version: int = 1, frames: in
         number = 1001 + index
         rgb = np.full((HEIGHT, WIDTH, 3), GREY, np.uint8)
         cv2.imwrite(str(pattern).replace("####", f"{number}"), rgb)
-        if mattes:
-            writer.write(number, planes, Geometry.of_size(WIDTH, HEIGHT))
+        if writer is not None:
+            writer.write(MatteFrame(number, planes, Geometry.of_size(WIDTH, HEIGHT)))
         flicker = 0.7 if index == bad else 0.05
         figures = {slug: PartReport(0.1, 0.9, flicker, 0.4) for slug in PARTS}
         entries.append(FrameReport(number, 0.9, flicker, parts=figures))
         pictures.add(number, flicker, np.float32(rgb) / 255, planes)
     about = {"path": str(pattern), "width": WIDTH, "height": HEIGHT, **plate}
     report = Report(
-        shot, version, PARTS, plate=about, files=writer.patterns(), frames=entries,
+        shot, version, PARTS, plate=about, frames=entries,
+        files={name: path for files in names.patterns().values() for name, path in files.items()},
         review=review_of(entries, PARTS, WIDTH, pictures),
     )  # fmt: skip
     report.save(path)
