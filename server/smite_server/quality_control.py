@@ -92,11 +92,19 @@ def judge(frames: Sequence[FrameReport], parts: Sequence[str], pixel: float = 1.
     rules = _rules(pixel)
     found: list[Finding] = []
     for part in parts:
+        areas = [_figure(frame, part, "area") for frame in frames]
+        blinks = list(interruptions(areas))
+        found += [interruption(part, run, usual, numbers) for run, usual in blinks]
+        # That a part comes or goes shows in all its figures, and is said once.
+        told = {at for run, _ in blinks for at in range(run.first, run.last + 2)}
+        flags = {"jump": list(jumps(areas))}
         for rule in rules:
             series = [_figure(frame, part, rule.figure) for frame in frames]
             found += _all_along(part, rule, series, numbers)
-            found += merged(part, rule.kind, _beyond(rule, series), numbers)
-        found += _of_areas(part, [_figure(frame, part, "area") for frame in frames], numbers)
+            flags[rule.kind] = _beyond(rule, series)
+        for kind, each in flags.items():
+            rest = [flag for flag in each if flag.at not in told]
+            found += merged(part, kind, rest, numbers)
     return sorted(found, key=lambda each: (not each.all_along, each.first, -each.excess))
 
 
@@ -193,12 +201,3 @@ def _all_along(part: str, rule: _Rule, series: Series, numbers: Sequence[int]) -
             all_along=True,
         )
     ]
-
-
-def _of_areas(part: str, areas: Series, numbers: Sequence[int]) -> list[Finding]:
-    """Parts that blink; and jumps of the area elsewhere."""
-    brief = list(interruptions(areas))
-    told = {at for run, _ in brief for at in range(run.first, run.last + 2)}
-    rest = [flag for flag in jumps(areas) if flag.at not in told]
-    found = [interruption(part, run, usual, numbers) for run, usual in brief]
-    return found + list(merged(part, "jump", rest, numbers))

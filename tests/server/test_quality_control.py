@@ -131,6 +131,15 @@ def test_a_part_that_is_gone_for_a_few_frames(frames: int, severity: str) -> Non
     assert finding.text == f"is gone for {frames} frame{plural} (usually 5.0 % of the picture)"
 
 
+def test_that_a_part_blinks_is_said_once() -> None:
+    """Its points change sides and its confidence is low where it goes and where it comes back."""
+    area = [0.0 if 20 <= index < 23 else 0.05 for index in range(60)]
+    flicker = with_values(60, 0.04, _20=1.0, _21=None, _22=None, _23=1.0, _40=0.5)
+    confidence = with_values(60, 0.9, _20=None, _21=None, _22=None, _23=0.4)
+    frames = shot(60, area=area, flicker=flicker, confidence=confidence)
+    assert kinds(found(frames)) == [("gone", 1021, 1023), ("flicker", 1041, 1041)]
+
+
 def test_a_part_that_is_there_for_a_few_frames_only() -> None:
     area = [0.01 if index in (30, 31) else 0.0 for index in range(60)]
     (finding,) = found(shot(60, area=area))
