@@ -18,9 +18,9 @@ import numpy.typing as npt
 from PIL import Image, ImageDraw, ImageFont
 
 from smite_server.geometry import Floats
-from smite_server.mattes import write_whole
 from smite_server.overlay import overlaid, part_colours
 from smite_server.pixel_errors import MatteError
+from smite_server.whole_files import write_whole
 
 __all__ = ["ContactSheet", "fitted_text", "part_colours"]
 

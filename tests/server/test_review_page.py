@@ -46,7 +46,7 @@ def reviewed(frames: list[FrameReport]) -> tuple[Report, Review]:
         3,
         PARTS,
         settings={"quality": "draft", "comment": EVIL, "seed": 0, "nothing": None},
-        files={"hull": f"/out/{EVIL}.####.exr"},
+        styles={"parts": {"hull": f"/out/{EVIL}.####.exr"}},
         plate={"path": "p.####.exr", "width": 1920, "height": 1080},
         frames=frames,
     )

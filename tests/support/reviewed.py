@@ -56,7 +56,7 @@ def write_shot(out: Path, *, shot: str = "SEQ_010", version: int = 1, frames: in
     about = {"path": str(pattern), "width": WIDTH, "height": HEIGHT, **plate}
     report = Report(
         shot, version, PARTS, plate=about, frames=entries,
-        files={name: path for files in names.patterns().values() for name, path in files.items()},
+        styles=names.patterns(),
         review=review_of(entries, PARTS, WIDTH, pictures),
     )  # fmt: skip
     report.save(path)

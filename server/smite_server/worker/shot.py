@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,13 +14,12 @@ from smite_protocol.messages import SegmentSpec
 from smite_server.colour import ToDisplay
 from smite_server.contact_sheet import ContactSheet
 from smite_server.geometry import Floats
-from smite_server.mattes import MatteWriter
-from smite_server.naming import report_path
+from smite_server.output_writer import OutputWriter
 from smite_server.plates import Plate
 from smite_server.report import Report
-from smite_server.worker.pictures import Waiting
-from smite_server.worker.places import check_inside, out_folder
+from smite_server.worker.outputs import open_writer
 from smite_server.worker.session import Task
+from smite_server.worker.settings import edge_settings
 
 
 @dataclass
@@ -29,7 +27,10 @@ class Shot:
     """A segment job on its way.
 
     Attributes:
-        waiting: By frame number, what writing the mattes of frames that were read needs.
+        reader: Reads the plate a second time, for the edges, when a frame's maps have come: frames
+            that wait for their window would fill the memory.
+        edges: Makes mattes from maps and plate.
+        waiting: Frames that the engine has and whose mattes are not written.
         before: Labels [h, w] and small picture [h, w, 3] of the last frame that was written.
         written: Frames whose mattes are there.
         overwrote: Files of other jobs that were replaced.
@@ -43,11 +44,13 @@ class Shot:
     model: Any
     plate: Plate
     to_display: ToDisplay
-    writer: MatteWriter
+    reader: Plate
+    edges: Any
+    writer: OutputWriter
     report: Report
     sheet: ContactSheet
     flicker: FlickerMeter = field(default_factory=FlickerMeter)
-    waiting: dict[int, Waiting] = field(default_factory=dict)
+    waiting: int = 0
     before: tuple[npt.NDArray[np.uint8], Floats] | None = None
     written: int = 0
     overwrote: int = 0
@@ -70,40 +73,29 @@ class Shot:
 
 def prepare(task: Task, spec: SegmentSpec, plate: Plate, to_display: ToDisplay) -> Shot:
     """Load the model and make the writers; checks names and places before any work is done."""
-    model = task.load_model()
-    out, model_hash = out_folder(task), model.hash
-    slugs = [part.slug for part in model.parts.parts]
-    metadata: dict[str, object] = {
-        "shot": spec.shot,
-        "version": spec.version,
-        "model": Path(task.run.resolved["model"]).stem,
-        "modelHash": model_hash,
-        "job": task.job,
-    }
-    if plate.frames_per_second:
-        metadata["framesPerSecond"] = plate.frames_per_second
-    writer = MatteWriter(out, spec.shot, slugs, spec.version, spec.template, metadata)
-    for slug in slugs:
-        check_inside(task, out, writer.path(slug, plate.numbers[0]))
-    check_inside(task, out, report_path(out, spec.shot, spec.version))
+    model = task.load_part_model()
+    settings = edge_settings(task, spec)
+    writer = open_writer(task, spec, model, plate)
+    edges = task.session.engine.ShotEdges(settings, task.load_backbone().device)
+    names = writer.names
     report = Report(
         shot=spec.shot,
-        version=spec.version,
+        version=names.version,
         parts={part.slug: part.name for part in model.parts.parts},
         settings=dict(task.run.spec),
         model={
             "file": task.run.resolved["model"],
-            "hash": model_hash,
+            "hash": model.hash,
             "backbone": model.backbone_id,
             "backbone_hash": model.backbone_hash,
         },
         plate=about_plate(plate, spec),
-        files=writer.patterns(),
+        styles=names.patterns(),
     )
-    names = [part.name for part in model.parts.parts]
-    title = f"{spec.shot} v{spec.version:03d}"
-    sheet = ContactSheet(names, title=title, pixel_aspect=1.0)
-    return Shot(task, spec, model, plate, to_display, writer, report, sheet)
+    title = f"{spec.shot} v{names.version:03d}"
+    sheet = ContactSheet([part.name for part in model.parts.parts], title=title, pixel_aspect=1.0)
+    reader = plate.second_reader()
+    return Shot(task, spec, model, plate, to_display, reader, edges, writer, report, sheet)
 
 
 def about_plate(plate: Plate, spec: SegmentSpec) -> dict[str, Any]:
