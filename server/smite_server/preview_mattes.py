@@ -102,7 +102,8 @@ def _sequence(pattern: str, folder: Path) -> Mapping[int, Path]:
 
 
 def _places(path: Path, folder: Path) -> Iterator[Path]:
-    yield path
+    if path.is_absolute():
+        yield path
     for depth in range(1, min(_DEEPEST, len(path.parts)) + 1):
         for base in (folder, folder.parent):
             yield base.joinpath(*path.parts[-depth:])

@@ -126,7 +126,11 @@ def make_preview(
         tints = {slug: colours[slug] for slug in slugs}
         bar = PreviewBar(list(names.values()), list(tints.values()), size[0], report["markers"])
         made = Preview(movie, size, bar.height)
-        to_display = ToDisplay(about.get("colour_space") or opened.colour_space, opened.format_hint)
+        to_display = ToDisplay(
+            about.get("colour_space") or opened.colour_space,
+            opened.format_hint,
+            report.get("settings", {}).get("ocio"),
+        )
         pictures = _pictures(opened, to_display, mattes, tints, made)
         rate = float(opened.frames_per_second or about.get("frames_per_second") or RATE)
         frames = (np.concatenate([rgb, bar.draw(number)]) for number, rgb in pictures)

@@ -133,7 +133,6 @@ def _tables(report: Mapping[str, Any]) -> Iterable[tuple[str, list[tuple[str, st
         ("Files", "files"),
         ("Plate", "plate"),
         ("Part model", "model"),
-        ("Times, in seconds", "timings"),
     ):
         rows = [(name, _text(value)) for name, value in dict(report.get(key, {})).items()]
         rows = [(name, value) for name, value in rows if value]
