@@ -100,7 +100,7 @@ def here(result: dict[str, Any], spec: SegmentSpec, out: Path) -> dict[str, Any]
         for style, files in dict(result.get("styles", {})).items()
     }
     found = {**result, "styles": styles, "files": flat_files(styles)}
-    for name in ("report", "contact_sheet"):
+    for name in ("report", "review", "contact_sheet"):
         found[name] = str(out / result[name])
     names = replace(
         _names(spec, out),

@@ -11,6 +11,7 @@ from smite_server.naming import (
     DEFAULT_TEMPLATE,
     check_shot,
     expand_template,
+    page_path,
     report_path,
     sequence_pattern,
     sheet_path,
@@ -138,6 +139,11 @@ class OutputNames:
     def sheet(self) -> Path:
         """The contact sheet next to the mattes."""
         return sheet_path(self.out, self.shot, self.version)
+
+    @property
+    def page(self) -> Path:
+        """The review page next to the mattes."""
+        return page_path(self.out, self.shot, self.version)
 
     @property
     def flat_shot(self) -> str:

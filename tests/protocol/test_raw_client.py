@@ -78,7 +78,11 @@ def test_pixels_there_and_mattes_back(client: RawClient) -> None:
         if kind in ("state_changed", "finished"):
             states.append(body["state"])
     assert mattes == list(range(1, 2 * FRAMES + 1))
-    assert about == [("_contact_sheet", "png", True), ("_report", "json", True)]
+    assert about == [
+        ("_contact_sheet", "png", True),
+        ("_review", "html", True),
+        ("_report", "json", True),
+    ]
     assert states[-1] == "done"
 
 

@@ -99,7 +99,7 @@ def test_a_shot_killed_at_any_moment_ends_with_the_same_files(
         arm(patched, moments)
         found.run(Line(moments))
     expected, all_windows = found.result(), windows(found)
-    assert len(expected) == files * FRAMES + len(("report", "sheet", "latest"))
+    assert len(expected) == files * FRAMES + len(("report", "page", "sheet", "latest"))
     assert not list(tmp_path.rglob("*.claim"))
     # Every seventh moment comes by each kind: of a frame (sync, rename, told), of a checkpoint...
     for moment in range(0, moments.passed, 7 if files == 2 else 11):

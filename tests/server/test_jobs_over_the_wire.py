@@ -129,7 +129,9 @@ def test_sent_files_come_back_as_bytes(client: Client, stage: Path) -> None:
         if isinstance(event, Finished):
             event.raise_for_state()
     about = {name: found.pop(name) for name in list(found) if not name.endswith(".exr")}
-    assert sorted(about) == ["SEQ_010/SEQ_010_smite_v001.json", "SEQ_010/SEQ_010_smite_v001.png"]
+    assert sorted(about) == [
+        f"SEQ_010/SEQ_010_smite_v001.{suffix}" for suffix in ("html", "json", "png")
+    ]
     told = json.loads(about["SEQ_010/SEQ_010_smite_v001.json"])
     assert told["files"]["body"] == "SEQ_010/body/SEQ_010_body_v001.####.exr"
     assert len(found) == 16

@@ -13,8 +13,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from smite_server.contact_sheet import part_colours
 from smite_server.geometry import Floats
+from smite_server.overlay import overlaid
 from smite_server.thumbnails import THUMBNAIL
 from smite_server.worker.pictures import fit, small_copy
 
@@ -54,14 +54,9 @@ def _is_due(path: Path) -> bool:
 def draw(number: int, rgb: Floats, mattes: Floats) -> bytes:
     """Return the picture as PNG."""
     plate = np.clip(small_copy(rgb, SIDE), 0.0, 1.0)
-    parts = np.zeros_like(plate)
-    over = plate.copy()
-    for matte, colour in zip(mattes, part_colours(len(mattes)), strict=True):
-        weight = np.clip(fit(matte, plate), 0.0, 1.0)[..., None]
-        tint = np.array(colour, np.float32) / 255.0
-        over += OVERLAY * weight * (tint - over)
-        parts += weight * (tint - parts)
-    both = np.concatenate([over, parts], axis=1)
+    small = np.clip(np.stack([fit(matte, plate) for matte in mattes]), 0.0, 1.0)
+    parts = overlaid(np.zeros_like(plate), small, 1.0)
+    both = np.concatenate([overlaid(plate, small, OVERLAY), parts], axis=1)
     picture = Image.fromarray((both * 255.0 + 0.5).astype(np.uint8))
     _write_number(picture, number)
     stream = io.BytesIO()
