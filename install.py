@@ -218,7 +218,8 @@ def install_bpy() -> Path:
     base = sys.executable if sys.version_info[:2] == BPY_PYTHON else shutil.which("python3.11")
     if base is None:
         raise StepFailed(f"{BPY} needs Python 3.11, and no python3.11 was found; install it.")
-    make_environment(folder, base)
+    if not python.exists():
+        make_environment(folder, base)
     (folder / CONSTRAINTS).touch()  # says that this folder is ours, also where pip breaks off
     pip = [str(python), "-m", "pip", "install", *WHEELS, BPY, *for_hosts().core_requirements]
     run_step("install Blender (about 370 MB)", pip, "Check the network, then run it again.")
@@ -291,7 +292,7 @@ def for_hosts() -> SimpleNamespace:
 
 
 def put_into_hosts(options: argparse.Namespace) -> int:
-    """Put the plug-in into Nuke, or the add-on into Blender."""
+    """Put SMITE into the versions of this host that are found, or into the one that is named."""
     hosts = for_hosts()
     try:
         getattr(hosts.installer, options.command)(hosts.options(options))

@@ -53,8 +53,7 @@ def _shared_files(repository: Path) -> dict[str, bytes]:
     return {
         path.relative_to(plugin).as_posix(): path.read_bytes()
         for package in payload.shared_packages(repository)
-        for path in sorted((plugin / package).rglob("*"))
-        if path.is_file() and "__pycache__" not in path.parts
+        for path in payload.files_of(plugin / package)
     }
 
 

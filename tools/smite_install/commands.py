@@ -36,7 +36,9 @@ class Installer:
         self._repository = repository
         self._say = say
         self._system = system or this_system()
-        self._source = source or WheelSource(repository / WHEELS, core_requirements(repository))
+        self._source = source or WheelSource(
+            repository / WHEELS, core_requirements(repository), say=say
+        )
 
     def nuke(self, options: Options) -> None:
         """Install for Nuke. Raises InstallProblem."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -69,5 +70,5 @@ def what_to_add(system: System, prefix: Path) -> list[str]:
     if system.name == WINDOWS:
         line = f"set NUKE_PATH={folder};%NUKE_PATH%"
     else:
-        line = f"export NUKE_PATH='{folder}'" + '"${NUKE_PATH:+:$NUKE_PATH}"'
+        line = f"export NUKE_PATH={shlex.quote(str(folder))}" + '"${NUKE_PATH:+:$NUKE_PATH}"'
     return ["Add this line where Nuke's environment is set:", f"  {line}"]

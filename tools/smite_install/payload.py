@@ -22,7 +22,6 @@ HOSTS = {
     "nuke": HostFiles("smite_nuke", files=("init.py", "menu.py"), gizmos=True),
     "blender": HostFiles("smite_blender"),
 }
-_LEFT_OUT = shutil.ignore_patterns("__pycache__", "*.pyc", ".*")
 
 
 def shared_packages(repository: Path) -> list[str]:
@@ -49,7 +48,7 @@ def check(repository: Path, host: str) -> None:
 def copy_packages(repository: Path, names: list[str], folder: Path) -> None:
     """Copy packages of `plugin/` into a folder."""
     for name in names:
-        shutil.copytree(repository / "plugin" / name, folder / name, ignore=_LEFT_OUT)
+        _copy_tree(repository / "plugin" / name, folder / name)
 
 
 def copy_nuke_files(repository: Path, folder: Path) -> None:
@@ -58,10 +57,27 @@ def copy_nuke_files(repository: Path, folder: Path) -> None:
     copy_packages(repository, [*shared_packages(repository), wanted.package], folder)
     for name in wanted.files:
         shutil.copy(repository / "plugin" / name, folder / name)
-    shutil.copytree(repository / "gizmos", folder / "gizmos", ignore=_LEFT_OUT)
+    _copy_tree(repository / "gizmos", folder / "gizmos")
 
 
 def copy_blender_files(repository: Path, folder: Path) -> None:
     """Copy the add-on itself into a folder that becomes its package."""
-    source = repository / "plugin" / HOSTS["blender"].package
-    shutil.copytree(source, folder, ignore=_LEFT_OUT, dirs_exist_ok=True)
+    _copy_tree(repository / "plugin" / HOSTS["blender"].package, folder)
+
+
+def files_of(folder: Path) -> list[Path]:
+    """Return a folder's files, in order, without hidden ones and what Python compiled."""
+    return [
+        path
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+        and "__pycache__" not in path.parts
+        and not any(part.startswith(".") for part in path.relative_to(folder).parts)
+    ]
+
+
+def _copy_tree(source: Path, target: Path) -> None:
+    for file in files_of(source):
+        copy = target / file.relative_to(source)
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(file, copy)

@@ -26,7 +26,8 @@ _ADVICE = {
 def explained(problem: OSError, place: Path) -> InstallProblem:
     """Return what an error of the system means for whoever installs to ``place``."""
     advice = _ADVICE.get(problem.errno or 0, problem.strerror or str(problem))
-    at = problem.filename if isinstance(problem.filename, str) else str(place)
+    refused = problem.errno in (errno.EACCES, errno.EPERM, errno.EROFS)
+    at = problem.filename if refused and problem.filename else place
     return InstallProblem(f"{at} cannot be written: {advice}. Nothing was changed.")
 
 

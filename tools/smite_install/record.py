@@ -44,16 +44,16 @@ class Record:
 
 
 def read_record(folder: Path) -> Record | None:
-    """Return the record in a folder; None where there is none. Raises InstallProblem."""
+    """Return the record in a folder, None if there is none. Raises InstallProblem, OSError."""
     file = folder / NAME
     try:
         found = json.loads(file.read_bytes())
         if found.pop("format") != FORMAT:
             raise ValueError("another format")
         return Record(**found)
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return None
-    except (OSError, ValueError, TypeError, KeyError, AttributeError) as problem:
+    except (ValueError, TypeError, KeyError, AttributeError) as problem:
         raise InstallProblem(
             f"{file} cannot be read ({problem}), so it is not known what was installed in its"
             " folder; move that folder away and run the same command again."

@@ -14,6 +14,8 @@ from .placing import Say
 from .problems import explaining
 from .record import Record, digest, kept_files, read_record
 
+TITLES = {"nuke": "Nuke", "blender": "Blender", "bpy": "Blender as a Python module"}
+
 
 def installed(folders: Sequence[Path]) -> list[Path]:
     """Return those of some folders that hold an installation. Raises InstallProblem."""
@@ -33,7 +35,7 @@ def describe_removal(folders: Sequence[Path]) -> list[str]:
     for folder in folders:
         record = read_record(folder)
         if record:
-            said.append(f"{folder} (SMITE {record.version} for {record.host.title()})")
+            said.append(f"{folder} (SMITE {record.version} for {TITLES[record.host]})")
             said += [f"the marked lines in {file}" for file in record.edited]
             said += list(record.beside)
     return said

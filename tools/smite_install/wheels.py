@@ -93,6 +93,7 @@ class WheelSource:
     requirements: tuple[str, ...]
     offline: Path | None = None
     run: Run = run_pip
+    say: Callable[[str], None] | None = None  # hears of each download, which takes seconds
 
     def wheels(self, target: Target) -> list[Path]:
         """Return the wheels for a target, one for each requirement. Raises InstallProblem."""
@@ -123,9 +124,11 @@ class WheelSource:
         return wanted == self._wanted() and len([*folder.glob("*.whl")]) == len(self.requirements)
 
     def _have_pip_fetch(self, target: Target, folder: Path) -> None:
+        if self.offline is None and self.say is not None:
+            self.say(f"fetching wheels for {target.name}")
         arguments = [
             *("download", "--quiet", "--disable-pip-version-check", "--no-deps"),
-            *("--only-binary=:all:", "--implementation", "cp", "--retries", "1"),
+            *("--only-binary=:all:", "--implementation", "cp", "--retries", "1", "--no-cache-dir"),
             *("--python-version", f"{target.python[0]}.{target.python[1]}", "--dest", str(folder)),
         ]
         environment = dict(os.environ)
