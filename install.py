@@ -45,7 +45,7 @@ REFERENCE_METRICS = "vos-benchmark==0.1.0"
 WHEELS = ("--only-binary=:all:", "--disable-pip-version-check")
 BPY = "bpy==4.5.*"  # Blender as a module: wheels for Python 3.11 only, and it pins its own numpy
 BPY_PYTHON = (3, 11)
-BPY_LIBRARIES = "libx11-6 libxfixes3 libxi6 libxkbcommon0 libxrender1 libsm6 libice6 libgl1"
+BPY_LIBRARIES = "libgl1 libsm6 libxfixes3 libxi6 libxkbcommon0 libxrender1"
 
 
 class StepFailed(Exception):  # noqa: N818  (it says what happened)

@@ -164,7 +164,7 @@ def test_a_blender_that_lacks_libraries_says_which(
     monkeypatch.setattr(installer, "BPY_PYTHON", sys.version_info[:2])
     processes.fail = lambda command: "import bpy" in command[-1]
     assert installer.main(["test", "--hosts"]) == 1
-    assert "apt install libx11-6" in capsys.readouterr().err
+    assert "apt install libgl1 libsm6" in capsys.readouterr().err
     processes.fail = lambda command: False
     processes.commands.clear()
     installer.install_bpy()
