@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -101,10 +102,17 @@ def test_twice_is_the_same_bytes_and_the_second_touches_nothing(with_nuke: Bench
 def test_out_again_leaves_every_byte_as_it_was_also_after_use(with_nuke: Bench) -> None:
     before = snapshot(with_nuke.system.root)
     with_nuke.installer.nuke(Options())
-    compiled = home_of(with_nuke) / "smite/smite_nuke/__pycache__/host.cpython-310.pyc"
-    compiled.parent.mkdir()
-    compiled.touch()
-    (home_of(with_nuke) / "smite" / ".DS_Store").touch()
+    folder = home_of(with_nuke) / "smite"
+    vendor = folder / "vendor" / "cp310-linux-x86_64"
+    program = (
+        "import sys, types; sys.modules['nuke'] = types.ModuleType('nuke')\n"
+        f"sys.path[:0] = [{str(folder)!r}, {str(vendor)!r}]\n"
+        "import smite_nuke.host, smite_hosts; print(smite_hosts.__file__)"
+    )
+    environment = {name: os.environ[name] for name in ("PATH", "SYSTEMROOT") if name in os.environ}
+    subprocess.run([sys.executable, "-c", program], env=environment, check=True)
+    assert len([*folder.rglob("*.pyc")]) == 6
+    (folder / ".DS_Store").touch()
     uninstall(with_nuke)
     assert snapshot(with_nuke.system.root) == before
     assert not (with_nuke.copy / ".installed-hosts.json").exists()
