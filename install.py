@@ -221,7 +221,7 @@ def install_bpy() -> Path:
     if not python.exists():
         make_environment(folder, base)
     (folder / CONSTRAINTS).touch()  # says that this folder is ours, also where pip breaks off
-    pip = [str(python), "-m", "pip", "install", *WHEELS, BPY, *for_hosts().core_requirements]
+    pip = [str(python), "-m", "pip", "install", *WHEELS, BPY, *for_hosts().core_requirements()]
     run_step("install Blender (about 370 MB)", pip, "Check the network, then run it again.")
     run_step(
         "try Blender",
@@ -284,8 +284,8 @@ def for_hosts() -> SimpleNamespace:
         sys.path.pop(0)
     return SimpleNamespace(
         add_options=options.add_options,
-        core_requirements=wheels.core_requirements(REPO),
-        installer=commands.Installer(REPO, say),
+        core_requirements=lambda: wheels.core_requirements(REPO),
+        installer=lambda: commands.Installer(REPO, say),
         options=options.Options.of,
         Problem=problems.InstallProblem,
     )
@@ -295,7 +295,7 @@ def put_into_hosts(options: argparse.Namespace) -> int:
     """Put SMITE into the versions of this host that are found, or into the one that is named."""
     hosts = for_hosts()
     try:
-        getattr(hosts.installer, options.command)(hosts.options(options))
+        getattr(hosts.installer(), options.command)(hosts.options(options))
     except hosts.Problem as problem:
         raise StepFailed(str(problem)) from problem
     return 0
@@ -310,8 +310,9 @@ def uninstall(options: argparse.Namespace) -> int:
         made = (DEMO_OUTPUT, REPO / ".wheels", *REPO.glob("smite_comp.egg-info"))
         folders += [path for path in made if path.exists()]
     try:
-        inside = hosts.installer.installations(options.what, hosts.options(options))
-        lines = [*hosts.installer.describe_removal(inside), *map(str, folders)]
+        installer = hosts.installer()
+        inside = installer.installations(options.what, hosts.options(options))
+        lines = [*installer.describe_removal(inside), *map(str, folders)]
         if not lines:
             say("Nothing is installed here.")
             return 0
@@ -321,7 +322,7 @@ def uninstall(options: argparse.Namespace) -> int:
         if not options.yes and not confirmed():
             say("Nothing was removed.")
             return 1
-        hosts.installer.remove(inside)
+        installer.remove(inside)
     except hosts.Problem as problem:
         raise StepFailed(str(problem)) from problem
     for path in folders:

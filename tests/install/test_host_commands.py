@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import subprocess
 import sys
 from pathlib import Path
@@ -12,7 +13,7 @@ import pytest
 
 from smite_install import payload
 from smite_install.problems import InstallProblem
-from smite_install.wheels import named_target
+from smite_install.wheels import all_targets, named_target
 from tests.support.host_trees import snapshot, write_copy, write_wheels
 
 REPO = Path(__file__).resolve().parents[2]
@@ -72,6 +73,9 @@ def test_in_twice_and_out_again_from_a_folder_of_wheels(
         ),
         pytest.param(("blender",), 1, "No Blender 4.2 or later", id="no Blender"),
         pytest.param(("blender", "--python", "none"), 1, "cannot be run", id="no Python"),
+        pytest.param(
+            ("blender", "--python", "a", "--host", "b"), 1, "give one of them", id="two places"
+        ),
         pytest.param(("uninstall", "--prefix", "x"), 1, "Nothing is installed in", id="not there"),
         pytest.param(("nuke", "--python", "x"), 2, "unrecognized arguments", id="another's option"),
         pytest.param(("demo", "--prefix", "x"), 2, "unrecognized arguments", id="no such option"),
@@ -92,6 +96,26 @@ def test_what_goes_wrong_is_one_sentence_and_a_status(
     if status == 1:
         assert len(done.stderr.strip().splitlines()) == 1
     assert snapshot(Path(fresh_home["HOME"])) == {}
+
+
+def test_the_installer_needs_nothing_but_the_standard_library() -> None:
+    allowed = set(sys.stdlib_module_names) | {"smite_install"}
+    for file in (REPO / "install.py", *(REPO / "tools" / "smite_install").rglob("*.py")):
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            if isinstance(node, ast.ImportFrom) and node.level == 0:
+                names = [node.module or ""]
+            assert {name.split(".")[0] for name in names} <= allowed, file.name
+
+
+def test_the_plug_in_looks_for_its_wheels_where_they_are_put() -> None:
+    vendor = pytest.importorskip("smite_nuke.vendor", reason="there is no plug-in for Nuke yet")
+    systems = {"linux": "linux", "macos": "darwin", "windows": "win32"}
+    machines = {"linux": "x86_64", "windows": "AMD64"}
+    for target in all_targets():
+        system, _, machine = target.platform.partition("-")
+        told = vendor.folder_name(target.python, systems[system], machines.get(system, machine))
+        assert told == target.name
 
 
 @pytest.mark.parametrize("host", payload.HOSTS)

@@ -203,6 +203,10 @@ def test_only_the_wheels_that_are_named(with_nuke: Bench, tmp_path: Path) -> Non
     with_nuke.installer.nuke(options)
     names = sorted(path.name for path in (tmp_path / "smite" / "vendor").iterdir())
     assert names == ["cp311-windows-x86_64", "cp39-linux-x86_64"]
+    nuke = with_nuke.system.root / "usr/local/Nuke15.1v3"
+    with_nuke.installer.nuke(Options(prefix=str(tmp_path / "b"), host=(str(nuke),)))
+    names = [path.name for path in (tmp_path / "b" / "smite" / "vendor").iterdir()]
+    assert names == ["cp310-linux-x86_64"]
     with pytest.raises(InstallProblem, match="cp27-irix is unknown; there are cp39-linux-x86_64"):
         with_nuke.installer.nuke(Options(vendor=("cp27-irix",)))
 

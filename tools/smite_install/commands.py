@@ -62,6 +62,8 @@ class Installer:
         """Install for Blender, or into a Python with `bpy`. Raises InstallProblem."""
         python = _path(options.python)
         source = self._wheels(options)
+        if python is not None and options.host:
+            raise InstallProblem("--python and --host name different places; give one of them.")
         if python is not None:
             self._carry_out([plan_bpy(self._repository, source, python)], options)
             return

@@ -38,21 +38,20 @@ def plan_nuke(
     """Return what installing for Nuke does. Raises InstallProblem.
 
     With ``prefix`` nothing of the user's is touched. ``targets`` are the Pythons and machines to
-    bring wheels for: by default those of the Nukes found here, or, with ``prefix``, all.
+    bring wheels for: by default those of the Nukes that are found or ``named``; with ``prefix``
+    and none named, all.
     """
     payload.check(repository, "nuke")
-    if prefix is not None:
-        wanted = sorted(targets) or all_targets()
-        destination = prefix / FOLDER
-        lines: dict[Path, Sequence[str]] = {}
-    else:
-        nukes = find_nukes(system, named)
-        pythons = {python for nuke in nukes for python in nuke.pythons}
-        here = {Target(python, platform) for python in pythons for platform in system.platforms}
-        wanted = sorted(targets or here)
-        home = nuke_home(system)
-        destination = home / FOLDER
+    home = nuke_home(system)
+    lines: dict[Path, Sequence[str]] = {}
+    if prefix is None:
         lines = {home / "init.py": INIT_LINES, home / "menu.py": MENU_LINES}
+    if prefix is None or named:
+        pythons = {python for nuke in find_nukes(system, named) for python in nuke.pythons}
+        usual = [Target(python, platform) for python in pythons for platform in system.platforms]
+    else:
+        usual = all_targets()
+    wanted = sorted(targets or usual)
 
     def fill(folder: Path) -> None:
         payload.copy_nuke_files(repository, folder)
@@ -61,6 +60,7 @@ def plan_nuke(
 
     names = ", ".join(target.name for target in wanted)
     contents = f"plug-in, gizmos, {VENDOR} for {names}"
+    destination = (home if prefix is None else prefix) / FOLDER
     return Plan("nuke", version_of(repository), destination, fill, contents, lines)
 
 
