@@ -309,3 +309,39 @@ def test_interrupted_between_its_downloads(with_nuke: Bench) -> None:
         with_nuke.installer.nuke(Options())
     assert snapshot(with_nuke.system.root) == before
     assert [*(with_nuke.copy / ".wheels").iterdir()] == []
+
+
+KILLED = """
+import os, sys
+from pathlib import Path
+from smite_install.options import Options
+from smite_install.systems import System
+from tests.support.host_trees import Bench, FakePip
+class Killer(FakePip):
+    def __call__(self, arguments, environment):
+        if self.calls:
+            os._exit(9)
+        return super().__call__(arguments, environment)
+home, root, copy = map(Path, sys.argv[1:])
+Bench(System("linux", home, {}, root), copy, Killer()).installer.nuke(Options())
+"""
+
+
+def test_killed_in_the_middle_and_then_done_again_and_out(with_nuke: Bench) -> None:
+    add_nuke(with_nuke.system, "Nuke16.0v1")
+    before = snapshot(with_nuke.system.root)
+    repository = Path(__file__).resolve().parents[2]
+    paths = os.pathsep.join(str(repository / name) for name in (".", "tools"))
+    places = (with_nuke.system.home, with_nuke.system.root, with_nuke.copy)
+    done = subprocess.run(
+        [sys.executable, "-c", KILLED, *map(str, places)],
+        env={**os.environ, "PYTHONPATH": paths},
+        check=False,
+    )
+    assert done.returncode == 9
+    assert any(path.name.startswith(".smite.smite-new-") for path in home_of(with_nuke).iterdir())
+    assert with_nuke.installer.installations("nuke", Options()) == []
+    assert snapshot(with_nuke.system.root) == before, "looking for installations tidies up"
+    with_nuke.installer.nuke(Options())
+    uninstall(with_nuke)
+    assert snapshot(with_nuke.system.root) == before

@@ -133,6 +133,28 @@ def test_the_real_pip_without_the_wheels_or_the_network(
         WheelSource(tmp_path, REQUIREMENTS, offline=tmp_path / "none").wheels(LINUX_310)
 
 
+@pytest.mark.skipif(os.name == "nt", reason="a program of the shell's")
+def test_the_real_pip_leaves_a_fresh_home_as_it_was(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    no_network(monkeypatch)
+    home, programs = tmp_path / "home", tmp_path / "bin"
+    home.mkdir()
+    programs.mkdir()
+    rustc = programs / "rustc"
+    rustc.write_text(
+        '#!/bin/sh\nmkdir -p "${RUSTUP_HOME:-$HOME/.rustup}"\nexit 1\n',
+        encoding="utf-8",
+    )
+    rustc.chmod(0o755)
+    monkeypatch.setenv("HOME", str(home))
+    monkeypatch.delenv("RUSTUP_HOME", raising=False)
+    monkeypatch.setenv("PATH", f"{programs}{os.pathsep}{os.defpath}")
+    folder = write_wheels(tmp_path / "wheels", [LINUX_310])
+    WheelSource(tmp_path / "cache", REQUIREMENTS, offline=folder).wheels(LINUX_310)
+    assert [*home.iterdir()] == []
+
+
 def test_pip_is_that_of_the_python_that_runs_this() -> None:
     done = run_pip(["--version"], os.environ)
     assert f"python {sys.version_info[0]}.{sys.version_info[1]}" in done.stdout

@@ -131,7 +131,8 @@ class WheelSource:
             *("--only-binary=:all:", "--implementation", "cp", "--retries", "1", "--no-cache-dir"),
             *("--python-version", f"{target.python[0]}.{target.python[1]}", "--dest", str(folder)),
         ]
-        environment = dict(os.environ)
+        # pip asks rustc for its version, and rustup then makes a folder in a home that has none.
+        environment = {"RUSTUP_HOME": str(folder.parent / "rustup"), **os.environ}
         if self.offline is not None:
             # Nothing but that folder: no index and no place that pip's own settings name.
             arguments += ["--no-index", "--find-links", str(self.offline)]
