@@ -14,6 +14,7 @@ import pytest
 from smite_install import payload
 from smite_install.problems import InstallProblem
 from smite_install.wheels import all_targets, named_target
+from tests.support import hosts
 from tests.support.host_trees import snapshot, write_copy, write_wheels
 
 REPO = Path(__file__).resolve().parents[2]
@@ -165,6 +166,21 @@ def test_tests_with_hosts_have_blender_and_the_readers_and_leave_nothing_out(
     assert processes.commands == []
     assert installer.main(["uninstall", "--yes"]) == 0
     assert not installer.bpy_folder().exists()
+
+
+def test_a_missing_host_is_skipped_unless_it_must_be_there(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delenv("SMITE_BPY_PYTHON", raising=False)
+    monkeypatch.setenv("PATH", "")
+    monkeypatch.delenv(hosts.REQUIRED, raising=False)
+    for look in (hosts.bpy_python, hosts.tclsh, lambda: hosts.reader("no_such_reader")):
+        with pytest.raises(pytest.skip.Exception):
+            look()
+    monkeypatch.setenv(hosts.REQUIRED, "1")
+    for look in (hosts.bpy_python, hosts.tclsh, lambda: hosts.reader("no_such_reader")):
+        with pytest.raises(pytest.fail.Exception):
+            look()
 
 
 def test_tests_without_hosts_ask_for_none(

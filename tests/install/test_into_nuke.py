@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -279,23 +280,29 @@ def test_a_home_that_may_not_be_written(with_nuke: Bench) -> None:
 
 
 @pytest.fixture
-def small_disk(with_nuke: Bench) -> Iterator[Path]:
-    """A disk of 16 KiB where the user's `.nuke` would be linked to."""
+def disk(with_nuke: Bench) -> Iterator[Path]:
+    """A disk of 16 KiB for a studio's folder, with a file on it."""
     folder = with_nuke.system.root / "small"
     folder.mkdir()
     command = ["mount", "-t", "tmpfs", "-o", "size=16k", "tmpfs", str(folder)]
+    if shutil.which("mount") is None or sys.platform != "linux":
+        pytest.skip("small disks in memory are of Linux")
     mounted = subprocess.run(command, capture_output=True, text=True, check=False)
     if mounted.returncode:
         pytest.skip(f"a small disk cannot be mounted here: {mounted.stderr.strip()}")
+    (folder / "mine.txt").write_text("mine", encoding="utf-8")
     yield folder
     subprocess.run(["umount", str(folder)], check=True)
 
 
-@pytest.mark.skipif(os.name == "nt", reason="tmpfs is of Linux")
-def test_a_disk_that_fills_up(with_nuke: Bench, small_disk: Path) -> None:
-    (small_disk / "mine.txt").write_text("mine", encoding="utf-8")
-    assert_refused(with_nuke, "the disk is full", Options(prefix=str(small_disk)))
-    assert [path.name for path in small_disk.iterdir()] == ["mine.txt"]
+def test_a_disk_that_fills_up(with_nuke: Bench, disk: Path) -> None:
+    assert_refused(with_nuke, "the disk is full", Options(prefix=str(disk)))
+    assert [path.name for path in disk.iterdir()] == ["mine.txt"]
+
+
+def test_a_disk_that_is_read_only(with_nuke: Bench, disk: Path) -> None:
+    subprocess.run(["mount", "-o", "remount,ro", str(disk)], check=True)
+    assert_refused(with_nuke, "it lies on a read-only disk", Options(prefix=str(disk)))
 
 
 def test_interrupted_between_its_downloads(with_nuke: Bench) -> None:
