@@ -124,7 +124,8 @@ import bpy, json, sys
 import addon_utils
 module = addon_utils.enable("bl_ext.user_default.smite_blender")
 import msgpack, smite_hosts, smite_protocol, zmq
-print(json.dumps([module.__name__, zmq.__file__, addon_utils._extensions_warnings_get()]))
+warnings = addon_utils._extensions_warnings_get()
+print(json.dumps([module.__name__, smite_protocol.__file__, warnings]))
 """
 
 
@@ -156,6 +157,8 @@ def test_a_real_blender_unpacks_enables_and_forgets_it(bench: Bench) -> None:
     name, file, warnings = json.loads(said.splitlines()[-1])
     assert name == "bl_ext.user_default.smite_blender"
     assert Path(file).is_relative_to(site)
+    assert (site / "zmq" / "__init__.py").is_file()
+    assert (site / "msgpack" / "__init__.py").is_file()
     assert warnings == {}, "Blender names a violation of its rules"
     uninstall(bench)
     assert snapshot(user) == before
