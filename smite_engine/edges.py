@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import numpy as np
 import torch
@@ -13,24 +13,16 @@ from smite_engine.edge_settings import EdgeSettings
 from smite_engine.errors import ShapeError
 from smite_engine.flow_tracker import FLOW_SIDE, DisFlow, FlowFunction, small_picture
 from smite_engine.frame_maps import FrameMaps
+from smite_engine.frame_memory import FrameMemory
 from smite_engine.matte_edges import alphas_on
 from smite_engine.steady_edges import steadied
-
-
-@dataclass(frozen=True)
-class _Frame:
-    """What the next frame needs of this one."""
-
-    number: int
-    alphas: torch.Tensor
-    image: torch.Tensor
-    small: np.ndarray
 
 
 class ShotEdges:
     """Makes the mattes of a shot's frames, in order; keeps one frame.
 
-    A frame whose number does not follow that of the last, or of another size, starts anew.
+    A frame whose number does not follow that of the last, or of another size, starts anew. A shot
+    that was stopped goes on to the same bits from :meth:`state`.
     """
 
     def __init__(
@@ -42,7 +34,7 @@ class ShotEdges:
         self._settings = settings
         self._device = torch.device(device)
         self._flow = flow()
-        self._last: _Frame | None = None
+        self._last: FrameMemory | None = None
 
     def mattes(self, maps: FrameMaps, image: np.ndarray) -> np.ndarray:
         """Mattes float32 [K - 1, H, W] in 0..1, sums at most 1.
@@ -80,5 +72,21 @@ class ShotEdges:
                 field.permute(2, 0, 1),
                 self._settings.steadiness,
             )
-        self._last = _Frame(number, alphas, plate, small)
+        self._last = FrameMemory(number, alphas.half(), plate.half(), small)
         return alphas
+
+    def state(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+        """What :meth:`restore` needs to go on after the last frame: notes for JSON, and arrays.
+
+        Empty before the first frame, and where frames are not steadied.
+        """
+        return self._last.packed() if self._last is not None else ({}, {})
+
+    def restore(self, notes: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> None:
+        """Goes on from what :meth:`state` returned; arrays of other names are not looked at.
+
+        Raises:
+            KeyError: If something is missing.
+            ValueError: If something is damaged; nothing is changed then.
+        """
+        self._last = FrameMemory.unpacked(notes, arrays, self._device) if notes else None

@@ -9,6 +9,7 @@ blur that changes, a flow that is wrong) the new matte is taken as it is.
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
 import torch
 from torch.nn import functional
@@ -46,8 +47,9 @@ def steadied(
 
     Args:
         alphas: float32 [K, H, W], sums of 1.
-        before: The same of the frame before, steadied itself.
-        images: float32 [3, H, W] display-referred 0..1, of this frame and the one before.
+        before: The same of the frame before, steadied itself; float32 or float16.
+        images: float32 [3, H, W] display-referred 0..1, of this frame and the one before, which
+            may be float16.
         flow: float32 [2, h, w], any size: pixel (x, y) of this frame is at (x, y) + flow in the one
             before, in pixels of h x w.
         steadiness: Share of ``before`` that is kept where nothing changes, 0..1.
@@ -68,12 +70,13 @@ def steadied(
             continue
         tall, inner_rows = with_halo(rows, GRAIN_RADIUS, size[0])
         wide, inner_columns = with_halo(columns, GRAIN_RADIUS, size[1])
-        moved, inside = field.carry(torch.cat([before[there], images[1]]), tall, wide)
-        change = box_mean(images[0][:, tall, wide] - moved[-3:], GRAIN_RADIUS).abs().amax(dim=0)
-        trust = ((OTHER - change) / (OTHER - SAME)).clamp(0, 1) * inside
+        way = field.way(tall, wide)
+        seen = way.carry(images[1])
+        change = box_mean(images[0][:, tall, wide] - seen, GRAIN_RADIUS).abs().amax(dim=0)
+        trust = ((OTHER - change) / (OTHER - SAME)).clamp(0, 1) * way.inside
         share = steadiness * trust * field.share(tall, wide)
-        kept = partition(moved[:-3])
-        mixed = torch.lerp(alphas[there][:, tall, wide], kept, share)
+        kept = partition(way.carry(before, there))
+        mixed = torch.lerp(alphas[:, tall, wide][there], kept, share)
         found[there, rows, columns] = mixed[:, inner_rows, inner_columns]
     return found
 
@@ -99,17 +102,12 @@ class _Displacements:
         still = self._grow(self._still, rows, columns)[0]
         return MOVING_SHARE + (1 - MOVING_SHARE) * still
 
-    def carry(
-        self, planes: torch.Tensor, rows: slice, columns: slice
-    ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Planes [C, H, W] of the frame before as a block of this frame sees them.
-
-        With them 1 where a pixel comes from inside the picture, else 0.
-        """
+    def way(self, rows: slice, columns: slice) -> _Way:
+        """The way of a block's pixels into the frame before."""
         reach = self.reach(rows, columns)
         if reach == 2:  # Still to the last pixel: the same bits.
-            here = planes[:, rows, columns]
-            return here, torch.ones_like(here[0])
+            still = self._flow.new_ones(rows.stop - rows.start, columns.stop - columns.start)
+            return _Way((rows, columns), None, still)
         tall, wide = (
             with_halo(part, reach, most)[0]
             for part, most in zip((rows, columns), self._size, strict=True)
@@ -123,10 +121,39 @@ class _Displacements:
         at = torch.stack(
             [(2 * (x - wide.start) + 1) / width - 1, (2 * (y - tall.start) + 1) / height - 1], -1
         )
-        moved = functional.grid_sample(
-            planes[None, :, tall, wide], at[None], "bicubic", "border", align_corners=False
-        )
-        return moved[0], inside.to(moved)
+        return _Way((tall, wide), at, inside.to(flow))
+
+
+@dataclass(frozen=True)
+class _Way:
+    """Where the pixels of a block were in the frame before.
+
+    Attributes:
+        window: Rows and columns of the frame before that hold them.
+        at: [H', W', 2], (x, y) of each pixel in -1..1 of the window; None where nothing moved and
+            the window is the block.
+        inside: [H', W']: 1 where a pixel comes from inside the picture, else 0.
+    """
+
+    window: tuple[slice, slice]
+    at: torch.Tensor | None
+    inside: torch.Tensor
+
+    def carry(self, planes: torch.Tensor, chosen: torch.Tensor | None = None) -> torch.Tensor:
+        """Planes [C, H, W] of the frame before as the block sees them, float32 [C', H', W'].
+
+        Args:
+            planes: float32 or float16.
+            chosen: Indices of the C' planes that are wanted; None takes all.
+        """
+        here = planes[(slice(None), *self.window)]
+        here = (here if chosen is None else here[chosen]).float()
+        if self.at is None:
+            return here
+        moved: torch.Tensor = functional.grid_sample(
+            here[None], self.at[None], "bicubic", "border", align_corners=False
+        )[0]
+        return moved
 
 
 def _around(

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 import torch
+from safetensors.numpy import load, save
 
 from smite_engine import FrameMaps
 from smite_engine.alphas import partition
@@ -123,6 +127,71 @@ def test_a_gap_or_another_size_starts_anew() -> None:
     held = shot.mattes(FrameMaps(8, maps, 1.0), image)
     assert not np.array_equal(held, fresh.mattes(FrameMaps(8, maps, 1.0), image))
     assert shot.mattes(FrameMaps(9, maps, 1.0), image[:40]).shape == (1, 40, SIZE[1])
+
+
+def moving_shot(count: int) -> list[tuple[FrameMaps, np.ndarray]]:
+    """Frames of an edge that moves, of maps that flicker and a plate with grain."""
+    frames = []
+    for number in range(count):
+        alphas = edge_at(40 + 1.5 * number)
+        maps = cell_means(alphas, GRID) + 0.1 * torch.rand(2, *GRID, generator=_seeded(number))
+        grain = 0.005 * torch.randn(3, *SIZE, generator=_seeded(50 + number))
+        image = (plate_of(alphas) + grain).clamp(0, 1).movedim(0, -1).numpy()
+        frames.append((FrameMaps(number, (maps / maps.sum(dim=0)).numpy(), 1.0), image))
+    return frames
+
+
+@pytest.mark.parametrize("edges", EDGES)
+def test_a_stopped_shot_goes_on_to_the_same_bits(edges: str) -> None:
+    """The state goes through JSON and a safetensors file, as a checkpoint does."""
+    frames, settings = moving_shot(5), EdgeSettings(edges=edges)
+    whole = ShotEdges(settings)
+    expected = [whole.mattes(*frame) for frame in frames]
+    first, second = ShotEdges(settings), ShotEdges(settings)
+    for frame in frames[:3]:
+        first.mattes(*frame)
+    notes, arrays = first.state()
+    second.restore(json.loads(json.dumps(notes)), load(save(arrays)))
+    for frame, matte in zip(frames[3:], expected[3:], strict=True):
+        assert np.array_equal(second.mattes(*frame), matte)
+    fresh = ShotEdges(settings)
+    assert not np.array_equal(fresh.mattes(*frames[3]), expected[3])
+
+
+def test_a_shot_that_has_not_begun_has_no_state() -> None:
+    frames = moving_shot(2)
+    shot = ShotEdges(EdgeSettings())
+    assert shot.state() == ({}, {})
+    shot.mattes(*frames[0])
+    shot.restore({}, {})
+    fresh = ShotEdges(EdgeSettings())
+    assert np.array_equal(shot.mattes(*frames[1]), fresh.mattes(*frames[1]))
+
+
+@pytest.mark.parametrize(
+    ("name", "damage", "error"),
+    [
+        ("alphas", lambda array: array[:-9], ValueError),
+        ("alphas", lambda array: array[::-1], ValueError),
+        ("image", lambda array: array[:, 1:], ValueError),
+        ("image", lambda array: array.astype(np.float32), ValueError),
+        ("small", lambda array: array[0], ValueError),
+        ("small", None, KeyError),
+    ],
+    ids=["cut", "turned", "other size", "other type", "flat", "missing"],
+)
+def test_a_damaged_state_is_told(
+    name: str, damage: Callable[[np.ndarray], np.ndarray] | None, error: type[Exception]
+) -> None:
+    shot = ShotEdges(EdgeSettings())
+    shot.mattes(*moving_shot(1)[0])
+    notes, arrays = shot.state()
+    if damage is None:
+        del arrays[name]
+    else:
+        arrays[name] = damage(arrays[name])
+    with pytest.raises(error):
+        shot.restore(notes, arrays)
 
 
 def _seeded(seed: int) -> torch.Generator:
