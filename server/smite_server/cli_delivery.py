@@ -15,8 +15,7 @@ from .cli_follow import MatteReceiver, below
 from .cli_inputs import absolute, plate_files
 from .cli_output import ProgressView
 from .latest import update_latest
-from .output_names import OutputNames, proxy_folder
-from .report import flat_files
+from .output_names import OutputNames, flat_files, proxy_folder
 from .versions import next_version
 
 
@@ -100,7 +99,7 @@ def here(result: dict[str, Any], spec: SegmentSpec, out: Path) -> dict[str, Any]
         for style, files in dict(result.get("styles", {})).items()
     }
     found = {**result, "styles": styles, "files": flat_files(styles)}
-    for name in ("report", "contact_sheet"):
+    for name in ("report", "review", "contact_sheet"):
         found[name] = str(out / result[name])
     names = replace(
         _names(spec, out),

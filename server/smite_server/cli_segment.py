@@ -198,9 +198,13 @@ def _report(result: dict[str, Any], json_wanted: bool) -> None:
     if isinstance(seconds, (int, float)):
         facts.append(("seconds per frame", f"{seconds:.2f}"))
     facts += list(dict(result.get("files", {})).items())
-    for name, title in (("report", "report"), ("contact_sheet", "contact sheet")):
+    places = (("report", "report"), ("review", "review"), ("contact_sheet", "contact sheet"))
+    for name, title in places:
         if result.get(name):
             facts.append((title, result[name]))
+    if result.get("to_look_at"):
+        count = int(result["to_look_at"])
+        facts.append(("to look at", f"{count} place{'' if count == 1 else 's'}; see the review"))
     if result.get("bad_pixels"):
         facts.append(("warning", f"{result['bad_pixels']} NaN or infinite pixels were replaced"))
     print_facts(facts)

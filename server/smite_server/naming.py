@@ -16,6 +16,7 @@ __all__ = [
     "check_shot",
     "expand_template",
     "loose_key",
+    "page_path",
     "report_path",
     "sequence_pattern",
     "sheet_path",
@@ -113,3 +114,8 @@ def report_path(out: Path, shot: str, version: int) -> Path:
 def sheet_path(out: Path, shot: str, version: int) -> Path:
     """`{out}/{shot}/{shot}_smite_v001.png`, the contact sheet."""
     return report_path(out, shot, version).with_suffix(".png")
+
+
+def page_path(out: Path, shot: str, version: int) -> Path:
+    """`{out}/{shot}/{shot}_smite_v001.html`, the review."""
+    return report_path(out, shot, version).with_suffix(".html")

@@ -11,13 +11,14 @@ from smite_server.naming import (
     DEFAULT_TEMPLATE,
     check_shot,
     expand_template,
+    page_path,
     report_path,
     sequence_pattern,
     sheet_path,
 )
 from smite_server.pixel_errors import ChoiceError
 
-__all__ = ["SINGLE_FILE_STYLES", "OutputNames", "proxy_folder"]
+__all__ = ["SINGLE_FILE_STYLES", "OutputNames", "flat_files", "proxy_folder"]
 
 SINGLE_FILE_STYLES = ("layers", "cryptomatte")
 """Styles that hold all parts in one file a frame; `parts` has a file for each."""
@@ -35,6 +36,11 @@ def proxy_folder(out: Path, proxy: int) -> Path:
     single step, and a proxy is never taken for a delivery.
     """
     return out if proxy == 1 else out / f"proxy_{proxy}"
+
+
+def flat_files(styles: Mapping[str, Mapping[str, str]]) -> dict[str, str]:
+    """Slug, or style where one file holds all parts -> path pattern."""
+    return {member: path for files in styles.values() for member, path in files.items()}
 
 
 @dataclass(frozen=True)
@@ -138,6 +144,11 @@ class OutputNames:
     def sheet(self) -> Path:
         """The contact sheet next to the mattes."""
         return sheet_path(self.out, self.shot, self.version)
+
+    @property
+    def page(self) -> Path:
+        """The review page next to the mattes."""
+        return page_path(self.out, self.shot, self.version)
 
     @property
     def flat_shot(self) -> str:

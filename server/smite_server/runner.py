@@ -293,7 +293,6 @@ class Runner:
         """
         last = self._store.find(running.job).checkpoint
         self._store.change(running.job, checkpoint=file, attempts=1)
-        running.progressed = True
         for path in self._spool.folder_of(running.job, "state").glob(f"[!.]*{CHECKPOINT_SUFFIX}"):
             if path.name not in (last, file):
                 path.unlink(missing_ok=True)

@@ -23,6 +23,7 @@ from tests.protocol.raw_client import RawClient
 from tests.support import footage
 from tests.support.proxy import Faults, Proxy
 from tests.support.servers import ServerUnderTest, running_server, wait_for
+from tests.support.specs import segment_by_path
 
 FRAMES = 12
 MATTES = [*range(1, 2 * FRAMES + 1)]
@@ -74,13 +75,7 @@ def lives(tmp_path_factory: pytest.TempPathFactory, stage: Path) -> Iterator[Liv
 
 
 def by_path(stage: Path, out: str, **settings: object) -> SegmentSpec:
-    return SegmentSpec(
-        model="cart",
-        plate=str(stage / "plate"),
-        out=str(stage / out),
-        shot="s",
-        settings={"window": 2, **settings},
-    )
+    return segment_by_path(stage, out, **{"window": 2, **settings})
 
 
 def mattes_of(client: Client, job: str) -> dict[str, bytes]:

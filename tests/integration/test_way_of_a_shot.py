@@ -11,14 +11,9 @@ import pytest
 
 from tests.support import footage
 from tests.support.command import FAST, Smite
+from tests.support.footage import read_alpha
 
 SLUGS = ("body", "left_wheel")
-
-
-def read_alpha(path: Path) -> tuple[dict[str, object], np.ndarray]:
-    """Return header and alpha of a matte."""
-    with OpenEXR.File(str(path)) as file:
-        return dict(file.header()), np.array(file.channels()["A"].pixels)
 
 
 @pytest.fixture(scope="module")

@@ -225,3 +225,17 @@ def test_undo_takes_back_a_step(session: Session) -> None:
     node["size"].setValue(9)
     nuke.Undo.enable()
     assert "make it soft" not in session.undo.names()
+
+
+def test_a_value_does_not_replace_an_expression(session: Session) -> None:
+    import nuke
+
+    knob = nuke.nodes.Multiply()["value"]
+    knob.setExpression("frame * 2")
+    nuke.frame(4)
+    knob.setValue(3)
+    assert knob.value() == 8.0
+    knob.clearAnimated()
+    assert (knob.hasExpression(), knob.value()) == (False, 8.0)
+    knob.setValue(3)
+    assert knob.value() == 3.0

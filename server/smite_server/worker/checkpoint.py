@@ -1,8 +1,8 @@
 """Checkpoints of a segment job: after each window, all that the rest of the shot needs, in a file.
 
 The file is the engine's shot state with arrays and notes of ours beside it: report, contact sheet,
-the frame that the next edges are held to, and the one that the next flicker is measured from. It
-belongs to one job, part model and plate.
+the frame that the next edges are held to, and what quality control goes on from. It belongs to one
+job, part model and plate.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from smite_server.worker_messages import CHECKPOINT_SUFFIX
 log = structlog.get_logger(__name__)
 
 FORMAT = "smite-checkpoint-1"
-_OURS = ("sheet.", "edges.", "before.")
+_OURS = ("sheet.", "edges.", "quality.")
 _UNREADABLE = (OSError, SafetensorError, KeyError, TypeError, ValueError)
 
 
@@ -80,8 +80,8 @@ def _kept(shot: Shot) -> tuple[dict[str, str], dict[str, Any]]:
     edges, edge_arrays = shot.edges.state()
     kept: dict[str, Any] = {f"sheet.{name}": array for name, array in arrays.items()}
     kept |= {f"edges.{name}": array for name, array in edge_arrays.items()}
-    if shot.before is not None:
-        kept["before.labels"], kept["before.picture"] = shot.before
+    quality, quality_arrays = shot.quality.state()
+    kept |= {f"quality.{name}": array for name, array in quality_arrays.items()}
     about = {
         "written": shot.written,
         "overwrote": shot.overwrote,
@@ -91,24 +91,23 @@ def _kept(shot: Shot) -> tuple[dict[str, str], dict[str, Any]]:
         "frames": [asdict(frame) for frame in shot.report.frames],
         "sheet": sheet,
         "edges": edges,
+        "quality": quality,
     }
     return {"of": _identity(shot), "shot": json.dumps(about)}, kept
 
 
 def _take(shot: Shot, about: dict[str, Any], arrays: dict[str, Any]) -> None:
     """Bring ``shot`` to what `_kept` returned; nothing is changed when something is wrong."""
-    frames = [FrameReport(**frame) for frame in about["frames"]]
+    frames = [FrameReport.read(frame) for frame in about["frames"]]
     counts = int(about["written"]), int(about["overwrote"]), int(about["window"])
     seconds, missing = float(about["seconds"]), {int(number) for number in about["missing"]}
-    before = arrays["before.labels"], arrays["before.picture"]
     shot.edges.restore(about["edges"], _under("edges.", arrays))
     shot.sheet.restore(about["sheet"], _under("sheet.", arrays))
+    shot.quality.restore(list(frames), about["quality"], _under("quality.", arrays))
     shot.report.frames = frames
     shot.written, shot.overwrote, shot.window = counts
     shot.seconds = seconds
     shot.plate.missing = tuple(sorted(missing | set(shot.plate.missing)))
-    shot.before = before
-    shot.flicker.add(*before)  # as the frame that the next one is compared with
 
 
 def _under(prefix: str, arrays: dict[str, Any]) -> dict[str, Any]:

@@ -11,10 +11,10 @@ SMALL_SIDE = 512
 """Longer side of the picture that a frame is shown by, and flicker is measured on."""
 
 
-def small_copy(view: Floats) -> Floats:
-    """Return a copy of ``view`` [H, W, 3] whose longer side is at most `SMALL_SIDE`."""
+def small_copy(view: Floats, side: int = SMALL_SIDE) -> Floats:
+    """Return a copy of ``view`` [H, W, 3] whose longer side is at most ``side``."""
     height, width = view.shape[:2]
-    scale = min(1.0, SMALL_SIDE / max(height, width))
+    scale = min(1.0, side / max(height, width))
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
     small = cv2.resize(view, size, interpolation=cv2.INTER_AREA)
     return np.asarray(small, np.float32)
@@ -23,4 +23,5 @@ def small_copy(view: Floats) -> Floats:
 def fit(matte: Floats, small: Floats) -> Floats:
     """Return ``matte`` [H, W] at the size of ``small`` [h, w, 3]."""
     height, width = small.shape[:2]
+    matte = np.ascontiguousarray(matte, np.float32)  # halfs too, which OpenCV does not resize
     return np.asarray(cv2.resize(matte, (width, height), interpolation=cv2.INTER_AREA), np.float32)

@@ -17,18 +17,21 @@ from smite_protocol.messages import SegmentSpec
 from smite_server.colour import ToDisplay
 from smite_server.latest import update_latest
 from smite_server.matte_encoder import MatteFrame
+from smite_server.output_names import flat_files
 from smite_server.output_writer import WrittenFile
 from smite_server.plates import OnMissing, Plate, engine_view, open_plate
 from smite_server.proxies import ProxyPlate
-from smite_server.report import FrameReport, flat_files
+from smite_server.report import FrameReport
+from smite_server.review_page import review_page
 from smite_server.versions import release_claim
+from smite_server.whole_files import write_whole
 from smite_server.worker import checkpoint
 from smite_server.worker.pictures import fit, small_copy
 from smite_server.worker.places import out_folder
 from smite_server.worker.sent_plate import open_sent_plate
 from smite_server.worker.session import Task
 from smite_server.worker.settings import map_settings
-from smite_server.worker.shot import Shot, about_plate, prepare
+from smite_server.worker.shot import Shot, about_plate, longer_side, prepare
 from smite_server.worker.thumbnail import update_thumbnail
 from smite_server.worker_messages import MatteFile
 
@@ -157,19 +160,16 @@ def _write(shot: Shot, maps: Any) -> None:
     shot.written += 1
     now = time.monotonic()
     small = small_copy(engine_view(frame, display))
-    shot.before = shot.task.session.engine.labels_at(maps, *small.shape[:2]), small
-    shot.report.add(
-        FrameReport(
-            maps.number,
-            confidence=maps.confidence,
-            flicker=shot.flicker.add(*shot.before),
-            seconds=round(now - shot.last, 4),
-            bad_pixels=frame.bad_pixels,
-            held_from=frame.held_from,
-        )
-    )
-    shot.last = now
     mattes = np.stack([fit(matte, small) for matte in mattes])
+    about = FrameReport(
+        maps.number,
+        confidence=maps.confidence,
+        seconds=round(now - shot.last, 4),
+        bad_pixels=frame.bad_pixels,
+        held_from=frame.held_from,
+    )
+    shot.report.add(shot.quality.add(about, mattes, maps.probabilities, small))
+    shot.last = now
     shot.sheet.add(maps.number, small, mattes)
     folder = shot.task.session.options.spool / shot.task.job
     update_thumbnail(folder, maps.number, small, mattes)
@@ -192,7 +192,7 @@ def _tell(shot: Shot, number: int, written: list[WrittenFile]) -> None:
 
 
 def _finish(shot: Shot, window: int | None) -> dict[str, Any]:
-    """Write report and contact sheet; return the job's result."""
+    """Write review page, contact sheet and report; return the job's result."""
     spec, names = shot.spec, shot.writer.names
     seconds = shot.seconds_taken
     per_frame = seconds / max(1, shot.written)
@@ -203,9 +203,13 @@ def _finish(shot: Shot, window: int | None) -> dict[str, Any]:
     }
     shot.sheet.save(names.sheet)
     shot.report.plate, shot.report.styles = about_plate(shot.plate, spec), styles
+    shot.report.review = shot.quality.finish(longer_side(shot.plate))
+    page = review_page(shot.report.as_dict(), shot.report.review)
+    write_whole(names.page, page.encode())
     shot.report.save(names.report, seconds=seconds, seconds_per_frame=per_frame)
     if spec.out is None:
-        _send_back(shot, {"_contact_sheet": names.sheet, "_report": names.report})
+        about = {"_contact_sheet": names.sheet, "_review": names.page, "_report": names.report}
+        _send_back(shot, about)
     else:
         release_claim(names)
         update_latest(names)
@@ -221,6 +225,8 @@ def _finish(shot: Shot, window: int | None) -> dict[str, Any]:
         "seconds_per_frame": round(per_frame, 4),
         "report": _place(shot, names.report),
         "contact_sheet": _place(shot, names.sheet),
+        "review": _place(shot, names.page),
+        "to_look_at": len(shot.report.review.markers),
         "bad_pixels": sum(frame.bad_pixels for frame in shot.report.frames),
         "missing": [int(number) for number in shot.plate.missing][:1000],
         "overwrote": shot.overwrote,

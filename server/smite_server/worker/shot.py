@@ -6,20 +6,16 @@ import time
 from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
-
-from smite_engine.metrics import FlickerMeter
 from smite_protocol.messages import SegmentSpec
 from smite_server.colour import ToDisplay
 from smite_server.contact_sheet import ContactSheet
-from smite_server.geometry import Floats
 from smite_server.output_writer import OutputWriter
 from smite_server.plates import Plate
 from smite_server.report import Report
 from smite_server.worker.outputs import open_writer
 from smite_server.worker.session import Task
 from smite_server.worker.settings import edge_settings
+from smite_server.worker.shot_quality import ShotQuality
 
 
 @dataclass
@@ -30,8 +26,8 @@ class Shot:
         reader: Reads the plate a second time, for the edges, when a frame's maps have come: frames
             that wait for their window would fill the memory.
         edges: Makes mattes from maps and plate.
+        quality: Measures the frames that are written.
         waiting: Frames that the engine has and whose mattes are not written.
-        before: Labels [h, w] and small picture [h, w, 3] of the last frame that was written.
         written: Frames whose mattes are there.
         overwrote: Files of other jobs that were replaced.
         window: Most frames of a window; 0: as the settings say.
@@ -49,9 +45,8 @@ class Shot:
     writer: OutputWriter
     report: Report
     sheet: ContactSheet
-    flicker: FlickerMeter = field(default_factory=FlickerMeter)
+    quality: ShotQuality
     waiting: int = 0
-    before: tuple[npt.NDArray[np.uint8], Floats] | None = None
     written: int = 0
     overwrote: int = 0
     window: int = 0
@@ -78,10 +73,11 @@ def prepare(task: Task, spec: SegmentSpec, plate: Plate, to_display: ToDisplay) 
     writer = open_writer(task, spec, model, plate)
     edges = task.session.engine.ShotEdges(settings, task.load_backbone().device)
     names = writer.names
+    names_of_parts = {part.slug: part.name for part in model.parts.parts}
     report = Report(
         shot=spec.shot,
         version=names.version,
-        parts={part.slug: part.name for part in model.parts.parts},
+        parts=names_of_parts,
         settings=dict(task.run.spec),
         model={
             "file": task.run.resolved["model"],
@@ -93,9 +89,10 @@ def prepare(task: Task, spec: SegmentSpec, plate: Plate, to_display: ToDisplay) 
         styles=names.patterns(),
     )
     title = f"{spec.shot} v{names.version:03d}"
-    sheet = ContactSheet([part.name for part in model.parts.parts], title=title, pixel_aspect=1.0)
+    sheet = ContactSheet(tuple(names_of_parts.values()), title=title, pixel_aspect=1.0)
     reader = plate.second_reader()
-    return Shot(task, spec, model, plate, to_display, reader, edges, writer, report, sheet)
+    quality = ShotQuality(names_of_parts)
+    return Shot(task, spec, model, plate, to_display, reader, edges, writer, report, sheet, quality)
 
 
 def about_plate(plate: Plate, spec: SegmentSpec) -> dict[str, Any]:
@@ -110,3 +107,9 @@ def about_plate(plate: Plate, spec: SegmentSpec) -> dict[str, Any]:
         "pixel_aspect": plate.geometry.pixel_aspect,
         "missing": list(plate.missing),
     }
+
+
+def longer_side(plate: Plate) -> float:
+    """Return the longer side of what the engine sees of the plate, in pixels of its height."""
+    data, aspect = plate.geometry.data, plate.geometry.pixel_aspect
+    return max(data.width * aspect, float(data.height))

@@ -29,7 +29,7 @@ class Enumeration_Knob(Unsigned_Knob):
         return self._items[n].split("\t")[0]
 
     def setValues(self, items: Sequence[str]) -> None:
-        """New items; the number of the chosen one stays, as far as there are so many."""
+        """New items; the number of the chosen one stays if there are so many (an assumption)."""
         self._items = [_string(self, item) for item in items]
         last = max(len(self._items) - 1, 0)
         self._values = [float(min(int(self._values[0]), last))]

@@ -56,7 +56,7 @@ class Group(Node):
         return next((node for node in self._nodes if node._name() == name), None)
 
     def _input_nodes(self) -> list[Node]:
-        """The Input nodes: in the order of their numbers, else as they were made."""
+        """The Input nodes by their numbers, else as they were made (an assumption)."""
         inputs = [node for node in self._nodes if node._class_name == "Input"]
         return sorted(inputs, key=lambda node: node._plain("number"))
 

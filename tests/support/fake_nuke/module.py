@@ -21,7 +21,7 @@ from .undo import Undo
 
 
 class FakeNuke(types.ModuleType):
-    """The module; an unknown name raises, as does setting one."""
+    """The module; an unknown name raises."""
 
     def __getattr__(self, name: str) -> Any:
         raise AttributeError(f"module 'nuke' has no attribute '{name}'")

@@ -77,7 +77,7 @@ class Inside(MainThreadOnly):
         if knob._name in self._knobs and not isinstance(knob, Text_Knob | Tab_Knob):
             raise ValueError(f"{self._full_name()} has a knob {knob._name} already.")
         if tab and not isinstance(knob, Tab_Knob) and not self._has_user_tab():
-            # Nuke makes a tab "User" for the first knob that comes without one.
+            # Nuke makes a tab "User" for the first knob that comes without one (saved scripts).
             self._add_user_knob(Tab_Knob("User"))
         if not knob._user:
             knob._forget_default()

@@ -75,7 +75,14 @@ class Array_Knob(Knob):
         values = [self._at(index, self._frame()) for index in range(len(self._values))]
         return values[0] if len(values) == 1 else values
 
+    def clearAnimated(self, channel: int = -1) -> bool:
+        """Without its expression the knob keeps what it shows."""
+        for index in [*self._expressions]:
+            self._values[index] = float(self._at(index, self._frame()))
+        return super().clearAnimated(channel)
+
     def _set(self, value: Any, channel: int = -1, *args: Any) -> None:
+        """An expression stays, and is what the knob shows (an assumption: clearAnimated first)."""
         size = len(self._values)
         if isinstance(value, list | tuple):
             if len(value) != size:
@@ -85,7 +92,6 @@ class Array_Knob(Knob):
             self._values[channel] = self._checked(value)
         else:
             self._values = [self._checked(value)] * size
-        self._expressions.clear()
 
     def _checked(self, value: Any) -> float:
         if not isinstance(value, int | float):
