@@ -74,6 +74,11 @@ def _too_many(asked: str, count: str, most: int) -> HostProblem:
     return HostProblem("too_many_frames", range=asked, count=count, most=f"{most:,}")
 
 
-def window_around(frame: int, reach: int, plate: Tuple[int, int]) -> str:
-    """Return the frames within ``reach`` of a frame, in the plate, as a range."""
-    return f"{max(plate[0], frame - reach)}-{min(plate[1], frame + reach)}"
+def frames_around(frames: FrameChoice, frame: int, reach: int) -> str:
+    """Return those of ``frames`` within ``reach`` of one, as a range; a reach of 0: all of them."""
+    near = [number for number in frames.numbers if abs(number - frame) <= reach]
+    if reach <= 0 or len(near) == len(frames.numbers):
+        return frames.text
+    if near == list(range(near[0], near[-1] + 1)):
+        return f"{near[0]}-{near[-1]}"
+    return ",".join(map(str, near))

@@ -24,6 +24,8 @@ from .sentences import HostProblem, problem_of
 OnJob = Callable[[JobStatus, Tuple[NewMatte, ...]], None]
 """Hears how a job stands, and of the mattes that came since it last heard."""
 MakeClient = Callable[[OnState], Client]
+Complete = Callable[[JobStatus], None]
+"""Called in the job's thread when the job is done, before that is told; with its status."""
 Prepare = Callable[[Callable[[], bool]], None]
 """Called in the job's thread before a spec is handed over; it may ask whether to stop."""
 
@@ -91,15 +93,31 @@ class JobController:
         """Whether a job is at work."""
         return not self.status.ended
 
-    def start(self, spec: Spec, node: str, *, prepare: Optional[Prepare] = None) -> None:
+    def start(
+        self,
+        spec: Spec,
+        node: str,
+        *,
+        prepare: Optional[Prepare] = None,
+        complete: Optional[Complete] = None,
+    ) -> None:
         """Have a spec done, whose paths are this machine's.
 
-        ``prepare`` is called in the job's thread before the spec is handed over. The same request
-        as the last, where that was cancelled or broken off, goes on where it was. Raises
-        HostProblem while a job is at work.
+        ``prepare`` is called in the job's thread before the spec is handed over, ``complete`` when
+        the job is done; what they raise fails it. The same request as the last, where that was
+        cancelled or broken off, goes on where it was. Raises HostProblem while a job is at work.
         """
         before = self.place
-        self._begin(node, spec.kind, lambda run: self._prepared(run, spec, before, prepare))
+
+        def work(run: JobRun) -> Finished:
+            if prepare is not None:
+                prepare(self._wants_to_stop)
+            finished = run.generate(spec, before)
+            if complete is not None:
+                complete(run.status)
+            return finished
+
+        self._begin(node, spec.kind, work)
 
     def follow(self, place: JobPlace, node: str) -> None:
         """Follow a job that was begun before, by this program or another."""
@@ -140,13 +158,6 @@ class JobController:
             daemon=True,
         )
         self._thread.start()
-
-    def _prepared(
-        self, run: JobRun, spec: Spec, before: Optional[JobPlace], prepare: Optional[Prepare]
-    ) -> Finished:
-        if prepare is not None:
-            prepare(self._wants_to_stop)
-        return run.generate(spec, before)
 
     def _work(self, work: Callable[[JobRun], Finished], before: Optional[threading.Thread]) -> None:
         """The job's thread: ends in a final status, whatever happens."""

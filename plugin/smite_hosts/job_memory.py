@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import threading
 import time
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, Dict, Optional
 
@@ -118,8 +118,3 @@ class JobMemory:
 def memory_key(script: str, node: str) -> str:
     """Return the key of a node in a script."""
     return f"{script}::{node}"
-
-
-def with_job(place: JobPlace, job: str) -> JobPlace:
-    """Return a place with another job."""
-    return replace(place, job=job)

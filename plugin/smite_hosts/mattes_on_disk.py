@@ -111,15 +111,20 @@ def _pairs(
                 yield Path(file_of(str(before), frame)), Path(file_of(pattern, frame))
 
 
+def version_in(pattern: str) -> str:
+    """Return the digits of a pattern's version, the last ``_v001`` in it; empty: it has none."""
+    found = re.findall(r"_v(\d+)(?=[._/])", pattern)
+    return found[-1] if found else ""
+
+
 def other_version(pattern: str, step: int, first: int, last: int) -> str:
     """Return the pattern of the next version, up or down, that has a frame on the disk.
 
     Versions are the ``_v001`` of every step of the path; empty where there is none.
     """
-    found = re.findall(r"_v(\d+)(?=[._/])", pattern)
-    if not found:
+    now = version_in(pattern)
+    if not now:
         return ""
-    now = found[-1]
     for number in sorted(_versions_beside(pattern, now), key=lambda value: step * value):
         if step * number <= step * int(now):
             continue

@@ -10,10 +10,10 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, replace
-from typing import Callable, List, Mapping, Tuple
+from typing import Callable, Mapping, Tuple
 
 from smite_hosts import Answer, HostProblem, JobStatus, NewMatte
-from smite_hosts.frame_choice import window_around
+from smite_hosts.frame_choice import frames_around
 from smite_hosts.job_status import DONE
 from smite_hosts.mattes_on_disk import carry_over
 from smite_hosts.model_names import next_version
@@ -41,7 +41,7 @@ from .rendering import Source, render_all
 class Fix:
     """A fix as it was asked for: model, frame, the reference, and which frames are made again.
 
-    ``files`` are the mattes that are shown, ``keep`` whether the others are kept from them.
+    ``files`` are the mattes that are shown, from which the other frames are kept.
     """
 
     model: str
@@ -50,11 +50,6 @@ class Fix:
     request: mattes.Request
     again: str
     files: Mapping[str, Mapping[str, str]]
-
-    @property
-    def keeps(self) -> bool:
-        """Whether frames are kept from the version before."""
-        return self.again != self.request.frames.text
 
 
 def fix(app: App, node: Node) -> None:
@@ -99,9 +94,7 @@ def fix_of(app: App, node: Node) -> Fix:
     still = None if plate is None else still_of(plate, frame)
     reference = Reference(name, frame, Source(request.plate.node), tuple(parts), still)
     reach = node.number(knobs.FIX_REACH)
-    again = request.frames.text
-    if reach > 0:
-        again = window_around(frame, reach, (request.frames.first, request.frames.last))
+    again = frames_around(request.frames, frame, reach)
     files = json.loads(node.raw_text(knobs.FILES) or "{}")
     return Fix(request.spec.model, frame, reference, request, again, files)
 
@@ -134,28 +127,15 @@ def _generate(app: App, node: Node, asked: Fix, model: str) -> None:
     """Make the next version with the model that has learned the fix."""
     node.set(knobs.MODEL, model)
     spec = replace(asked.request.spec, model=model, frames=asked.again, version=0, overwrite=False)
-    mattes.begin(app, node, replace(asked.request, spec=spec))
-    if asked.keeps:
-        app.job_of(node).heard = _kept(asked)
+    request = replace(asked.request, spec=spec)
+    mattes.begin(app, node, request, lambda status: keep_others(asked, status))
 
 
-def _kept(asked: Fix) -> Callable[[Node, JobStatus, Tuple[NewMatte, ...]], None]:
-    """Return a listener that shows the mattes, and at the end keeps the other frames."""
-    done: List[bool] = []
-
-    def heard(node: Node, status: JobStatus, new: Tuple[NewMatte, ...]) -> None:
-        if status.phase == DONE and not done:
-            done.append(True)
-            keep_others(asked, status.files, status.frames)
-        mattes.show(node, status, new)
-
-    return heard
-
-
-def keep_others(asked: Fix, files: Mapping[str, Mapping[str, str]], made: Tuple[int, ...]) -> int:
-    """Copy the frames that were not made again from the version before; return how many files."""
-    others = [number for number in asked.request.frames.numbers if number not in set(made)]
-    return carry_over(asked.files, files, others)
+def keep_others(asked: Fix, status: JobStatus) -> None:
+    """Copy the frames that were not made again from the version before; in the job's thread."""
+    made = set(status.frames)
+    others = [number for number in asked.request.frames.numbers if number not in made]
+    carry_over(asked.files, status.files, others)
 
 
 def choose_part(app: App, node: Node) -> None:

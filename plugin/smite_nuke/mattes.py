@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import json
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Callable, Dict, List, Mapping, Tuple
+from typing import Callable, Dict, List, Mapping, Optional, Tuple
 
 from smite_hosts import HostProblem, JobStatus, NewMatte, Preferences
 from smite_hosts.frame_choice import FrameChoice, choose_frames
+from smite_hosts.job_controller import Complete
 from smite_hosts.job_status import DONE
-from smite_hosts.mattes_on_disk import file_of, other_version
+from smite_hosts.mattes_on_disk import file_of, other_version, version_in
 from smite_hosts.preferences import parse_settings
 from smite_hosts.shot_names import check_shot, out_folder, shot_of_script
 from smite_protocol.specs import SegmentSpec
@@ -49,11 +50,14 @@ def generate(app: App, node: Node) -> None:
     begin(app, node, request_of(app, node))
 
 
-def begin(app: App, node: Node, request: Request) -> None:
-    """Have a request done, and show its mattes while they arrive."""
+def begin(app: App, node: Node, request: Request, complete: Optional[Complete] = None) -> None:
+    """Have a request done, and show its mattes while they arrive.
+
+    ``complete`` is called in the job's thread when they are there.
+    """
     job = app.job_of(node)
     job.heard, job.quiet = show, False
-    job.controller.start(request.spec, node.name, prepare=request.prepare)
+    job.controller.start(request.spec, node.name, prepare=request.prepare, complete=complete)
     node.set(knobs.FIRST, request.frames.first)
     node.set(knobs.LAST, request.frames.last)
     plate = host.find(request.plate.node)
@@ -218,15 +222,13 @@ def step_version(node: Node, step: int) -> None:
     if not found:
         which = "higher" if step > 0 else "lower"
         raise HostProblem("no_version", node=node.name, which=which)
+    files = node.raw_text(knobs.FILES)
+    before, after = (version_in(path) for path in (pattern, found))
     node.set(knobs.LAYERS, found)
+    node.set(knobs.FILES, files.replace(f"_v{before}", f"_v{after}"))
     _look_again(node, at_once=True)
 
 
 def is_on_disk(node: Node) -> bool:
     """Return whether the first frame that is shown is there."""
     return Path(file_of(node.path(knobs.LAYERS), node.number(knobs.FIRST))).is_file()
-
-
-def limited_to(request: Request, text: str) -> Request:
-    """Return a request for some of its frames only."""
-    return replace(request, spec=replace(request.spec, frames=text))

@@ -9,7 +9,7 @@ import pytest
 
 from smite_hosts import HostProblem
 from smite_hosts.colour_names import NUKE_LUTS, ocio_name
-from smite_hosts.frame_choice import choose_frames, window_around
+from smite_hosts.frame_choice import choose_frames, frames_around
 from smite_hosts.mattes_on_disk import (
     carry_over,
     file_of,
@@ -101,8 +101,17 @@ def test_ranges_that_cannot_be(text: str, plate: tuple[int, int] | None, says: s
         choose_frames(text, plate, 5000)
 
 
-def test_window_around_a_frame_stays_in_the_plate() -> None:
-    assert window_around(1005, 8, (1001, 1100)) == "1001-1013"
+@pytest.mark.parametrize(
+    ("frames", "reach", "text"),
+    [
+        pytest.param("1001-1100", 8, "1001-1013", id="stays in the range"),
+        pytest.param("1001-1100", 0, "1001-1100", id="all"),
+        pytest.param("1001-1100x2", 3, "1003,1005,1007", id="in the range's steps"),
+        pytest.param("1004-1006", 9, "1004-1006", id="more than there is"),
+    ],
+)
+def test_frames_around_one(frames: str, reach: int, text: str) -> None:
+    assert frames_around(choose_frames(frames, None, 500), 1005, reach) == text
 
 
 @pytest.mark.parametrize(

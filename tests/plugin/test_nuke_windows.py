@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import os
 import subprocess
@@ -175,6 +176,11 @@ def test_vendor_folder_of_this_python_is_used(
     folder.mkdir(parents=True)
     assert add_vendor(str(tmp_path))
     assert sys.path[-1] == str(folder)
+
+
+@pytest.mark.parametrize("file", sorted(PLUGIN.rglob("*.py")), ids=lambda file: file.name)
+def test_plugin_is_valid_in_the_python_of_nuke_14(file: Path) -> None:
+    ast.parse(file.read_text(encoding="utf-8"), feature_version=(3, 9))
 
 
 def test_plugin_imports_without_torch_and_numpy() -> None:
