@@ -1,0 +1,130 @@
+"""What the plugin keeps while Nuke runs: preferences, the session, the log, the nodes' jobs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Callable, List, Optional, Tuple
+
+from smite_hosts import (
+    JobController,
+    JobMemory,
+    JobPlace,
+    JobStatus,
+    Loaded,
+    NewMatte,
+    Preferences,
+    Session,
+    find_places,
+    load_preferences,
+    memory_key,
+)
+from smite_hosts.host_log import log_file, open_log
+from smite_hosts.job_status import FAILED
+
+from . import host, knobs
+from .host import Node
+
+LOG_NAME = "nuke"
+Heard = Callable[[Node, JobStatus, Tuple[NewMatte, ...]], None]
+
+
+class NodeJob:
+    """The job of one node, shown on it; ``heard`` is told what the controller tells."""
+
+    def __init__(self, app: App, node: Node) -> None:
+        self.node = node
+        self.heard: Optional[Heard] = None
+        self.quiet = False
+        self.controller: JobController = app.session.controller(app.key_of(node), self._listen)
+        saved = JobPlace.from_text(node.raw_text(knobs.JOB))
+        self.controller.place = self.controller.place or saved
+
+    def _listen(self, status: JobStatus, mattes: Tuple[NewMatte, ...]) -> None:
+        if not self.node.alive:  # the node was deleted: the job goes on, nobody sees it
+            return
+        self.node.set(knobs.STATUS, status.words or "-")
+        if self.controller.place is not None:
+            self.node.set(knobs.JOB, self.controller.place.to_text())
+        if self.heard is not None:
+            self.heard(self.node, status, mattes)
+        if status.phase == FAILED and host.gui() and not self.quiet:
+            host.tell(status.message)
+
+
+class App:
+    """One per Nuke; for the main thread."""
+
+    def __init__(self, plugin_folder: Path) -> None:
+        self.plugin_folder = plugin_folder
+        self.places = find_places()
+        self.loaded: Loaded = load_preferences(self.places, plugin_folder=plugin_folder)
+        self.log = open_log(self.places.logs, LOG_NAME, self.preferences.log_level)
+        self.memory = JobMemory(self.places.jobs)
+        self.session = self._new_session()
+        self._jobs: List[NodeJob] = []
+        for sentence in self.loaded.problems:
+            self.log.error("%s", sentence)
+
+    @property
+    def preferences(self) -> Preferences:
+        """The preferences now."""
+        return self.loaded.values
+
+    @property
+    def log_path(self) -> Path:
+        """The log file."""
+        return log_file(self.places.logs, LOG_NAME)
+
+    @property
+    def references_folder(self) -> Path:
+        """Where rendered references lie, a folder per part model."""
+        chosen = self.preferences.references
+        return Path(chosen).expanduser() if chosen else self.places.cache / "references"
+
+    def reload_preferences(self) -> None:
+        """Read the preferences again; jobs that run go on with those they began with."""
+        self.loaded = load_preferences(self.places, plugin_folder=self.plugin_folder)
+        open_log(self.places.logs, LOG_NAME, self.preferences.log_level)
+        self.session.close(0.1)
+        self.session = self._new_session()
+        self._jobs = [job for job in self._jobs if job.controller.busy]
+
+    def key_of(self, node: Node) -> str:
+        """What a node's job is remembered by."""
+        return memory_key(host.script_path() or "", node.name)
+
+    def job_of(self, node: Node) -> NodeJob:
+        """Return the job of a node, the same one for as long as the node lives."""
+        self._jobs = [job for job in self._jobs if job.node.alive or job.controller.busy]
+        name = node.name
+        for job in self._jobs:
+            if job.node.alive and job.node.name == name:
+                job.controller.key = self.key_of(node)
+                return job
+        made = NodeJob(self, node)
+        self._jobs.append(made)
+        return made
+
+    def _new_session(self) -> Session:
+        return Session(
+            self.preferences,
+            host.call_in_host,
+            memory=self.memory,
+            log=self.log,
+            name=host.version_name(),
+        )
+
+
+_app: List[App] = []
+
+
+def start(plugin_folder: Path) -> App:
+    """Make the app, once."""
+    if not _app:
+        _app.append(App(plugin_folder))
+    return _app[0]
+
+
+def app() -> App:
+    """Return the app."""
+    return start(Path(__file__).resolve().parent.parent)
