@@ -25,16 +25,21 @@ class HostQueue:
         """Have ``function`` called later, in the host's thread; from any thread."""
         self._calls.put(function)
 
-    def run_waiting(self) -> int:
-        """Make the calls that wait now; return how many they were."""
+    def run_waiting(self, seconds: float = float("inf")) -> int:
+        """Make the calls that wait now; return how many they were.
+
+        No further one is begun when so many seconds are over: the rest waits for the next time.
+        """
         count = 0
-        while True:
+        end = time.monotonic() + seconds
+        while count == 0 or time.monotonic() < end:
             try:
                 function = self._calls.get_nowait()
             except queue.Empty:
                 return count
             function()
             count += 1
+        return count
 
     def run_until(self, finished: Callable[[], bool], seconds: float = float("inf")) -> bool:
         """Make calls as they come until ``finished()``; return False when the time is up."""

@@ -138,6 +138,12 @@ _ALL: Tuple[Sentence, ...] = (
         "Connect it.",
     ),
     Sentence(
+        "plate_missing",
+        "The plate {path} cannot be seen from this machine: {detail}.",
+        "The files are not where the node says, or the share is not mounted.",
+        "Correct the path, or mount the share.",
+    ),
+    Sentence(
         "path_not_visible",
         "Neither this machine nor the SMITE server can read {path}: see whether it exists, and"
         " whether the path map in the SMITE preferences covers it.",

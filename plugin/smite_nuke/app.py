@@ -1,25 +1,12 @@
-"""What the plugin keeps while Nuke runs: preferences, the session, the log, the nodes' jobs."""
+"""What the plugin keeps while Nuke runs: what all hosts keep, and the nodes' jobs."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import Callable, List, Optional, Tuple
 
-from smite_hosts import (
-    Answer,
-    JobController,
-    JobMemory,
-    JobPlace,
-    JobStatus,
-    Loaded,
-    NewMatte,
-    Preferences,
-    Session,
-    find_places,
-    load_preferences,
-    memory_key,
-)
-from smite_hosts.host_log import log_file, open_log
+from smite_hosts import Answer, JobController, JobPlace, JobStatus, NewMatte, memory_key
+from smite_hosts.host_app import HostApp
 from smite_hosts.job_status import FAILED
 from smite_protocol.records import JobInfo
 
@@ -53,42 +40,16 @@ class NodeJob:
             host.tell(status.message)
 
 
-class App:
+class App(HostApp):
     """One per Nuke; for the main thread."""
 
     def __init__(self, plugin_folder: Path) -> None:
-        self.plugin_folder = plugin_folder
-        self.places = find_places()
-        self.loaded: Loaded = load_preferences(self.places, plugin_folder=plugin_folder)
-        self.log = open_log(self.places.logs, LOG_NAME, self.preferences.log_level)
-        self.memory = JobMemory(self.places.jobs)
-        self.session = self._new_session()
+        super().__init__(plugin_folder, LOG_NAME, host.call_in_host, host.version_name())
         self._jobs: List[NodeJob] = []
-        for sentence in self.loaded.problems:
-            self.log.error("%s", sentence)
-
-    @property
-    def preferences(self) -> Preferences:
-        """The preferences now."""
-        return self.loaded.values
-
-    @property
-    def log_path(self) -> Path:
-        """The log file."""
-        return log_file(self.places.logs, LOG_NAME)
-
-    @property
-    def references_folder(self) -> Path:
-        """Where rendered references lie, a folder per part model."""
-        chosen = self.preferences.references
-        return Path(chosen).expanduser() if chosen else self.places.cache / "references"
 
     def reload_preferences(self) -> None:
         """Read the preferences again; jobs that run go on with those they began with."""
-        self.loaded = load_preferences(self.places, plugin_folder=self.plugin_folder)
-        open_log(self.places.logs, LOG_NAME, self.preferences.log_level)
-        self.session.close(0.0)
-        self.session = self._new_session()
+        super().reload_preferences()
         self._jobs = [job for job in self._jobs if job.controller.busy]
 
     def key_of(self, node: Node) -> str:
@@ -129,15 +90,6 @@ class App:
                 job.controller.follow(place, node.name)
 
         self.session.ask(lambda client: client.job(place.job), known)
-
-    def _new_session(self) -> Session:
-        return Session(
-            self.preferences,
-            host.call_in_host,
-            memory=self.memory,
-            log=self.log,
-            name=host.version_name(),
-        )
 
 
 _app: List[App] = []

@@ -7,6 +7,7 @@ from typing import Any, Callable, List, Mapping, Sequence, Tuple
 
 from smite_hosts import Answer, HostProblem, JobStatus, NewMatte, OnAnswer
 from smite_hosts.job_status import DONE
+from smite_hosts.learn_report import report
 from smite_hosts.model_names import newest_first, next_version
 from smite_hosts.preferences import parse_settings
 from smite_hosts.reference_plan import Reference, keep_colours, plan_references
@@ -115,18 +116,6 @@ def show(node: Node, status: JobStatus, mattes: Tuple[NewMatte, ...]) -> None:
     if status.phase == DONE and status.kind == "learn":
         node.set(knobs.MODEL, str(status.result.get("model", "")))
         node.set(knobs.REPORT, report(status))
-
-
-def report(status: JobStatus) -> str:
-    """Return how well the parts were found, a line each, and the warnings."""
-    result = status.result
-    held_out = result.get("held_out_iou") or {}
-    names = result.get("parts") or {}
-    lines = [
-        f"{names.get(slug, slug)}: {'-' if value is None else f'{100 * value:.0f} %'}"
-        for slug, value in held_out.items()
-    ]
-    return "\n".join([*lines, *(f"warning: {text}" for text in result.get("warnings", ()))])
 
 
 def list_models(app: App, node: Node) -> None:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Callable, List, Sequence
 
 from smite_hosts import HostProblem
+from smite_hosts.kept_files import copy_file, keep_file
 from smite_hosts.reference_plan import Render
 
 from . import host
@@ -51,7 +51,7 @@ def plate_renders(node: str, numbers: Sequence[int], folder: Path) -> List[Rende
 
 def _render(render: Render) -> None:
     if render.copy is not None:
-        _copy(render.copy, render.path)
+        copy_file(render.copy, render.path)
         return
     partial = render.path.with_name(render.path.name + PARTIAL)
     source = render.source
@@ -64,29 +64,10 @@ def _render(render: Render) -> None:
 
     try:
         host.in_main(one_frame)
-        _keep(partial, render.path)
+        keep_file(partial, render.path)
     except (RuntimeError, ValueError, NameError) as problem:
         raise HostProblem(
             "render_failed", node=render.node, frame=render.frame, detail=f"{problem}."
         ) from problem
     except OSError as problem:
         raise HostProblem("disk_full", detail=f"{render.path} cannot be written.") from problem
-
-
-def _copy(source: Path, path: Path) -> None:
-    partial = path.with_name(path.name + ".part")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(source, partial)
-        _keep(partial, path)
-    except OSError as problem:
-        raise HostProblem("disk_full", detail=f"{path} cannot be written.") from problem
-
-
-def _keep(partial: Path, path: Path) -> None:
-    """Put a new file into place, unless the old one has the same bytes."""
-    same_size = path.is_file() and path.stat().st_size == partial.stat().st_size
-    if same_size and path.read_bytes() == partial.read_bytes():
-        partial.unlink()
-    else:
-        partial.replace(path)
