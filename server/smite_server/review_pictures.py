@@ -113,7 +113,8 @@ class ReviewPictures:
             ],
             "sizes": [[number, len(jpeg)] for number, jpeg in jpegs.items()],
         }
-        return about, {"jpegs": np.frombuffer(b"".join(jpegs.values()), np.uint8)}
+        # A copy: what saves it may want arrays that can be written.
+        return about, {"jpegs": np.frombuffer(b"".join(jpegs.values()), np.uint8).copy()}
 
     def restore(self, about: Mapping[str, Any], arrays: Mapping[str, Bytes]) -> None:
         """Goes on from what `state` returned. Raises KeyError or ValueError for anything else."""
