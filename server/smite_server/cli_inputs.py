@@ -107,9 +107,10 @@ def shot_name(plate: Path, given: str | None) -> str:
                 " '.', at most 128, not starting with '.'."
             )
         return given
-    name = plate.name if plate.is_dir() else plate.stem
-    name = FRAME_TOKEN.sub("", name).strip("._- ")
-    return re.sub(r"[^A-Za-z0-9_.-]+", "_", name)[:128] or "shot"
+    # One picture of a sequence, `x.1001.exr`, is of the shot x.
+    name = plate.name if plate.is_dir() else re.sub(r"(?<=.)\.\d{3,}$", "", plate.stem)
+    name = re.sub(r"[^A-Za-z0-9_.-]+", "_", FRAME_TOKEN.sub("", name))
+    return name.strip("._-")[:128] or "shot"
 
 
 def check_range(text: str | None, option: str) -> str | None:

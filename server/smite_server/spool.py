@@ -58,7 +58,11 @@ class _Upload:
 
 
 class Spool:
-    """The uploads of a server's jobs."""
+    """The uploads of a server's jobs.
+
+    `put_file` and `put_pixels` may be called by another thread (`writing`), one at a time. A job
+    must not be finished meanwhile; one may be closed, and is then closed again afterwards.
+    """
 
     def __init__(self, folder: Path, limits: Limits) -> None:
         self._folder = folder

@@ -15,7 +15,7 @@ from smite_protocol.errors import JobCancelled
 from smite_protocol.specs import NEXT_VERSION
 from smite_server import durable
 from smite_server.pixel_errors import MatteError
-from smite_server.worker import thumbnail
+from smite_server.worker import segment
 from tests.support import footage
 from tests.support.shots import JOB, Killed, Line, ShotUnderTest, write_model
 
@@ -75,8 +75,8 @@ def arm(monkeypatch: pytest.MonkeyPatch, countdown: Countdown) -> None:
 
     monkeypatch.setattr(os, "fsync", counted_sync)
     monkeypatch.setattr(Path, "replace", counted_rename)
-    # A thumbnail with every frame: how many there are must not depend on the clock.
-    monkeypatch.setattr(thumbnail, "SECONDS", 0.0)
+    # Thumbnails come by the clock, so that each run would have other moments.
+    monkeypatch.setattr(segment, "update_thumbnail", lambda *_: None)
 
 
 ALL_STYLES = {"styles": ("parts", "layers", "cryptomatte"), "version": NEXT_VERSION}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -44,6 +45,7 @@ from smite_server.sessions import Sessions
 from smite_server.spool import Spool
 from smite_server.store import Store
 from smite_server.watchers import Watchers
+from smite_server.writing import Later
 from tests.support.servers import ServerUnderTest, wait_for
 from tests.support.specs import segment_by_path
 
@@ -85,11 +87,15 @@ class Server:
         """Do what a user asks, on the user's own socket; return the reply."""
         name = user if proven else ""
         try:
-            return self.handlers.handle(user.encode(), message, name)
+            reply = self.handlers.handle(user.encode(), message, name)
         except NotGreeted:
             hello = Hello(protocol_min=1, protocol_max=PROTOCOL_MAX, client=user, user=user)
             self.handlers.handle(user.encode(), hello, name)
-            return self.handlers.handle(user.encode(), message, name)
+            reply = self.handlers.handle(user.encode(), message, name)
+        if isinstance(reply, Later):
+            with ThreadPoolExecutor() as thread:
+                return reply.reply(thread.submit(reply.write))
+        return reply
 
     def submit(self, user: str, *, proven: bool = True, **options: Any) -> str:
         reply = self.ask(user, Submit(spec=DoctorSpec(), **options), proven=proven)

@@ -140,7 +140,7 @@ class ShotUnderTest:
 
     def clear(self) -> None:
         """Remove what earlier attempts left."""
-        for folder in (self.out, self.state):
+        for folder in (self.out, self.folder / "spool"):
             shutil.rmtree(folder, ignore_errors=True)
 
     def result(self) -> dict[str, str]:
