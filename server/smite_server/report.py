@@ -9,10 +9,11 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from smite_server.output_names import flat_files
 from smite_server.report_frames import MEASURED_SIDE, FrameReport
 from smite_server.whole_files import write_whole
 
-__all__ = ["FrameReport", "Report", "flat_files"]
+__all__ = ["FrameReport", "Report"]
 
 REPORT_VERSION = 2
 """2: figures of each part in a frame, `review` and `markers`."""
@@ -82,11 +83,6 @@ class Report:
             _plain(self.as_dict(**timings)), indent=1, ensure_ascii=False, allow_nan=False
         )
         write_whole(Path(path), (content + "\n").encode())
-
-
-def flat_files(styles: Mapping[str, Mapping[str, str]]) -> dict[str, str]:
-    """Slug, or style where one file holds all parts -> path pattern."""
-    return {member: path for files in styles.values() for member, path in files.items()}
 
 
 def _mean(values: list[float | None]) -> float | None:

@@ -17,10 +17,11 @@ from smite_protocol.messages import SegmentSpec
 from smite_server.colour import ToDisplay
 from smite_server.latest import update_latest
 from smite_server.matte_encoder import MatteFrame
+from smite_server.output_names import flat_files
 from smite_server.output_writer import WrittenFile
 from smite_server.plates import OnMissing, Plate, engine_view, open_plate
 from smite_server.proxies import ProxyPlate
-from smite_server.report import FrameReport, flat_files
+from smite_server.report import FrameReport
 from smite_server.review_page import review_page
 from smite_server.versions import release_claim
 from smite_server.whole_files import write_whole
