@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from smite_install.payload import copy_nuke_files
 from smite_nuke.vendor import add as add_vendor
 from smite_nuke.vendor import folder_name
 from tests.plugin.nuke_stage import PLUGIN, nuke_with_plugin
@@ -140,6 +141,24 @@ def test_the_log_is_there_to_be_opened(tmp_path: Path, monkeypatch: pytest.Monke
         session.choose("SMITE/Open log")
         assert opened == [tmp_path / "logs" / "nuke.log"]
         assert "No SMITE server answers" in opened[0].read_text()
+
+
+def test_an_installed_plugin_has_its_gizmos_beside_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "nuke home" / "smite"
+    folder.mkdir(parents=True)
+    copy_nuke_files(REPOSITORY, folder)
+    monkeypatch.setenv("SMITE_HOST_HOME", str(tmp_path / "home"))
+    with running() as session:
+        session.start_up(folder)
+        import nuke
+
+        import smite_nuke
+
+        assert Path(smite_nuke.__file__ or "").is_relative_to(folder)
+        assert nuke.createNode("SMITE_Pick").filename() == str(folder / "gizmos/SMITE_Pick.gizmo")
+        assert session.menu("Nuke").findItem("SMITE/Open log") is not None
 
 
 def test_a_broken_plugin_never_stops_nuke(
