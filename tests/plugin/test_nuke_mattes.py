@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from smite_protocol import LearnSpec
 from tests.plugin.nuke_stage import (
     learn_node,
     mattes_node,
@@ -17,7 +18,7 @@ from tests.plugin.nuke_stage import (
     write_alpha,
 )
 from tests.support import footage
-from tests.support.servers import ServerUnderTest
+from tests.support.servers import ServerUnderTest, running_server
 
 VERSIONS = (14, 15, 16, 17)
 FRAMES = range(1001, 1009)
@@ -420,3 +421,27 @@ def test_a_deleted_node_does_not_disturb_its_job(
         last = stage / "deleted" / "deleted" / "layers" / "deleted_layers_v001.1008.exr"
         session.pump(last.is_file, 60)
     assert session.main.errors == []
+
+
+def test_a_server_that_is_restarted_costs_a_line(
+    stage: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home = tmp_path / "server"
+    home.mkdir()
+    with running_server(home, roots=(stage,), private=False) as first:
+        with first.client() as client:
+            client.wait(client.submit(LearnSpec(name="cart", refs=str(stage / "refs"))))
+        with nuke_with_plugin(monkeypatch, tmp_path / "home", first.live.endpoint) as session:
+            node = mattes_node(str(stage / "plate" / "cart.%04d.png"), 1001, 1008)
+            node["smite_shot"].setValue("restart")
+            node["smite_out"].setValue((stage / "restart").as_posix())
+            node["smite_settings"].setValue("delay=0.3 window=2")
+            session.press(node, "smite_generate")
+            session.pump(lambda: node["smite_ready"].value() == 1, 60)
+            first.kill()
+            session.pump(lambda: "server lost, trying again for" in status(node), 60)
+            with running_server(home, roots=(stage,), private=False, endpoint=first.live.endpoint):
+                session.pump(lambda: "done" in status(node) or session.messages, 90)
+                assert session.messages == []
+                assert status(node) == "done: 8 mattes"
+            session.ui.assert_never_blocked(0.05)
