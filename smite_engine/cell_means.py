@@ -6,6 +6,8 @@ equal share of the picture, and the centre of pixel i of n lies at (i + 0.5) / n
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import torch
 
 
@@ -22,18 +24,29 @@ def _means_along(planes: torch.Tensor, axis: int, cells: int) -> torch.Tensor:
     pixels = planes.shape[axis]
     if pixels == cells:
         return planes
-    shares = overlaps(pixels, cells)
-    first = (shares > 0).to(torch.uint8).argmax(dim=1)
-    most = int((shares > 0).sum(dim=1).max())
+    if pixels == 2 * cells:
+        pairs = planes.unflatten(axis, (cells, 2))
+        return (pairs.select(axis, 0) + pairs.select(axis, 1)).mul_(0.5)
     found = None
-    for step in range(most):
-        pixel = (first + step).clamp_max(pixels - 1)
-        share = shares.gather(1, pixel[:, None])[:, 0] * (first + step < pixels)
+    for pixel, share in _steps(pixels, cells):
         weights = share.to(planes)[:, None] if axis == -2 else share.to(planes)
         near = planes.index_select(axis, pixel.to(planes.device))
         found = near.mul_(weights) if found is None else found.addcmul_(near, weights)
     assert found is not None  # A cell has a pixel.
     return found
+
+
+@lru_cache(maxsize=64)
+def _steps(pixels: int, cells: int) -> tuple[tuple[torch.Tensor, torch.Tensor], ...]:
+    """(pixel, its share) of each cell, for the first pixel of every cell, the second and so on."""
+    shares = overlaps(pixels, cells)
+    first = (shares > 0).to(torch.uint8).argmax(dim=1)
+    found = []
+    for step in range(int((shares > 0).sum(dim=1).max())):
+        pixel = (first + step).clamp_max(pixels - 1)
+        share = shares.gather(1, pixel[:, None])[:, 0] * (first + step < pixels)
+        found.append((pixel, share.float()))
+    return tuple(found)
 
 
 def overlaps(pixels: int, cells: int) -> torch.Tensor:

@@ -114,7 +114,7 @@ def alphas_on(
     if image.ndim != 3 or image.shape[0] != 3:
         raise ShapeError("The plate", "[3, H, W]", tuple(image.shape))
     maps = partition(probabilities.float().nan_to_num(0.0), LEAST)
-    plate = image.float().nan_to_num(0.0).clamp(0.0, 1.0)
+    plate = torch.nan_to_num(image.float(), 0.0).clamp_(0.0, 1.0)
     block = settings.block or (CPU_BLOCK if plate.device.type == "cpu" else DEVICE_BLOCK)
     if settings.edges != "fine":
         alphas = _solve(maps, plate, SOFT, block)

@@ -51,8 +51,7 @@ def carried(
         statistics = ColourStatistics.of(below[:, tall, wide], CARRY_RADIUS, CARRY_EPS)
         model = statistics.fit(near[there])[..., inner_rows, inner_columns]
         here = partition(applied(growth.grown(model, rows, columns), guide[:, rows, columns]))
-        for plane, index in zip(here, there.tolist(), strict=True):
-            found[index, rows, columns] = plane
+        _put(here, there, found, rows, columns)
     return found
 
 
@@ -63,7 +62,7 @@ def relaxed(
     sharpening: torch.Tensor | None,
     block: int,
 ) -> torch.Tensor:
-    """One step of relaxing the matting Laplacian, then of sharpening.
+    """One step of relaxing the matting Laplacian, then of sharpening, in place.
 
     Args:
         alphas: float32 [K, H, W], sums of 1.
@@ -72,7 +71,7 @@ def relaxed(
         sharpening: float32 [H, W], what is taken off each alpha before they sum to 1 again.
         block: Side of blocks, in pixels.
     """
-    found = alphas.clone()
+    found = []
     for inner, outer, inside in blocks((guide.shape[1], guide.shape[2]), block, 2 * radius):
         near = alphas[(slice(None), *outer)]
         there = present(near)
@@ -82,9 +81,22 @@ def relaxed(
         model = ColourStatistics.of(colours, radius, RELAX_EPS).fit(near[there])
         new = applied(model[(slice(None), slice(None), *inside)], colours[(slice(None), *inside)])
         here = partition(new if sharpening is None else new.sub_(sharpening[inner]))
-        for plane, index in zip(here, there.tolist(), strict=True):
-            found[(index, *inner)] = plane
-    return found
+        found.append((here, there, inner))
+    for here, there, inner in found:  # Only now: the blocks' halos are of the step before.
+        _put(here, there, alphas, *inner)
+    return alphas
+
+
+def _put(
+    planes: torch.Tensor,
+    there: torch.Tensor,
+    alphas: torch.Tensor,
+    rows: slice,
+    columns: slice,
+) -> None:
+    """Writes the alphas of the parts that are ``there`` into a block."""
+    for plane, index in zip(planes, there.tolist(), strict=True):
+        alphas[index, rows, columns] = plane
 
 
 def drawn_back(
@@ -109,8 +121,7 @@ def drawn_back(
         if len(there) == 1 or not near.any():
             continue
         new = partition(here[there].add_(growth.grown(near[there], rows, columns)))
-        for plane, index in zip(new, there.tolist(), strict=True):
-            alphas[index, rows, columns] = plane
+        _put(new, there, alphas, rows, columns)
     return alphas
 
 
