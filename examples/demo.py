@@ -51,6 +51,7 @@ def run(out: Path, quality: str) -> None:
     Raises SmiteError.
     """
     from smite_protocol import LearnSpec, SegmentSpec
+    from smite_protocol.specs import NEXT_VERSION
     from smite_server.private import connect_or_start
 
     out.mkdir(parents=True, exist_ok=True)
@@ -65,6 +66,7 @@ def run(out: Path, quality: str) -> None:
                 shot=SHOT,
                 out=str(out),
                 quality=quality,
+                version=NEXT_VERSION,
             ),
         )
     scores = score(segmented["files"], segmented["parts"])

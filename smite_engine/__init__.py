@@ -6,6 +6,8 @@ prints nothing.
 
 from smite_engine.backbone import Backbone
 from smite_engine.devices import describe_devices, describe_trackers
+from smite_engine.edge_settings import EdgeSettings
+from smite_engine.edges import ShotEdges
 from smite_engine.frame_maps import Frame, FrameMaps, labels_at, mattes_at
 from smite_engine.learn_settings import LearnSettings
 from smite_engine.learner import Progress
@@ -22,6 +24,7 @@ __version__ = "0.1.0"
 
 __all__ = [
     "Backbone",
+    "EdgeSettings",
     "Frame",
     "FrameMaps",
     "GuidanceProgress",
@@ -32,6 +35,7 @@ __all__ = [
     "Progress",
     "Reference",
     "SegmentSettings",
+    "ShotEdges",
     "ShotState",
     "describe_devices",
     "describe_trackers",

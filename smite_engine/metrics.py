@@ -11,30 +11,23 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from smite_engine.plate_motion import PlateMotion, Step, flow_size
+
 __all__ = [
     "BOUNDARY_TOLERANCE",
-    "FLOW_SIDE",
     "IGNORED",
     "FlickerMeter",
     "VideoConsistency",
     "boundary",
     "f_measure",
     "iou",
+    "label_steps",
+    "labels_at_end",
 ]
 
 IGNORED = 255
 BOUNDARY_TOLERANCE = 0.008
 """Distance within which two contours match, as a share of the picture's diagonal (DAVIS)."""
-
-FLOW_SIDE = 480
-"""Longer side, in pixels, of the pictures that optical flow is computed on."""
-
-FLOW_ERROR = 0.5
-"""A point is visible where following the flow there and back misses it by less (flow-size pixels).
-
-With it, and the medium preset, ground truth itself flickers by 1 to 6 percent on DAVIS clips: the
-floor of the figure, where fast limbs and thin shapes are at one end and slow swans at the other.
-"""
 
 Masks = npt.NDArray[np.bool_]
 Labels = npt.NDArray[np.uint8]
@@ -164,14 +157,13 @@ class FlickerMeter:
     """The share of visible track steps whose label changes; lower is steadier.
 
     Between each frame and the next, every pixel (at flow size) that is a part in either is
-    followed by dense optical flow (DIS, Kroeger et al. 2016). A step counts where the point stays
-    in the picture and the flow there and back agree (`FLOW_ERROR`); it
-    flickers where the label at its end is not the one at its start.
+    followed by dense optical flow (`plate_motion`). A step counts where the point stays in the
+    picture and the flow there and back agree; it flickers where the label at its end is not the
+    one at its start.
     """
 
     def __init__(self) -> None:
-        self._flow = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
-        self._grey: npt.NDArray[np.uint8] | None = None
+        self._motion = PlateMotion()
         self._labels: Labels | None = None
         self.steps = 0
         self.changes = 0
@@ -183,13 +175,14 @@ class FlickerMeter:
             labels: label map [H, W].
             rgb: the frame, float 0..1 or uint8, [H', W', 3]; the same size for every frame.
         """
-        grey = _small_grey(rgb)
-        small = cv2.resize(labels, grey.shape[::-1], interpolation=cv2.INTER_NEAREST)
-        before, before_labels = self._grey, self._labels
-        self._grey, self._labels = grey, small
-        if before is None or before_labels is None or before.shape != grey.shape:
+        step = self._motion.add(rgb)
+        size = flow_size(*rgb.shape[:2])
+        small = cv2.resize(labels, size, interpolation=cv2.INTER_NEAREST)
+        before, self._labels = self._labels, small
+        if step is None or before is None:
             return None
-        steps, changes = self._compare(before, before_labels, grey, small)
+        counted, changed = label_steps(step, before, small)
+        steps, changes = int(np.count_nonzero(counted)), int(np.count_nonzero(changed))
         self.steps += steps
         self.changes += changes
         return changes / steps if steps else None
@@ -198,46 +191,31 @@ class FlickerMeter:
         """The share over all frames, 0..1; None where no step was visible."""
         return self.changes / self.steps if self.steps else None
 
-    def _compare(
-        self,
-        before: npt.NDArray[np.uint8],
-        before_labels: Labels,
-        grey: npt.NDArray[np.uint8],
-        labels: Labels,
-    ) -> tuple[int, int]:
-        """(steps, changes) between two small frames."""
-        forward = self._flow.calc(before, grey, None)
-        backward = self._flow.calc(grey, before, None)
-        height, width = grey.shape
-        x, y = np.meshgrid(np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32))
-        end_x, end_y = x + forward[..., 0], y + forward[..., 1]
-        inside = (end_x >= 0) & (end_y >= 0) & (end_x <= width - 1) & (end_y <= height - 1)
-        back = cv2.remap(backward, end_x, end_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-        missed = forward + back
-        error = np.hypot(missed[..., 0], missed[..., 1])
-        end = labels[
-            np.clip(np.rint(end_y), 0, height - 1).astype(np.intp),
-            np.clip(np.rint(end_x), 0, width - 1).astype(np.intp),
-        ]
-        counts = inside & (error < FLOW_ERROR) & ((before_labels != 0) | (end != 0))
-        counts &= (before_labels != IGNORED) & (end != IGNORED)
-        return int(np.count_nonzero(counts)), int(np.count_nonzero(counts & (before_labels != end)))
+
+def label_steps(step: Step, before: Labels, after: Labels) -> tuple[Masks, Masks]:
+    """The track steps of the parts between two frames, by the pixel they start in.
+
+    Args:
+        step: how the plate moves, at flow size [h, w].
+        before, after: label maps [h, w] of the two frames.
+
+    Returns:
+        bool [h, w] twice: steps that count (visible, a part at one end, no ignored pixel), and
+        those of them whose label changes.
+    """
+    end = labels_at_end(step, after)
+    counts = step.ahead.visible & ((before != 0) | (end != 0))
+    counts &= (before != IGNORED) & (end != IGNORED)
+    return counts, counts & (before != end)
 
 
-def _small_grey(rgb: npt.NDArray[np.floating]) -> npt.NDArray[np.uint8]:
-    """uint8 [h, w] luminance with a longer side of at most `FLOW_SIDE`."""
-    height, width = rgb.shape[:2]
-    scale = min(1.0, FLOW_SIDE / max(height, width))
-    size = (max(16, round(width * scale)), max(16, round(height * scale)))
-    small = (
-        rgb
-        if (width, height) == size
-        else cv2.resize(np.ascontiguousarray(rgb), size, interpolation=cv2.INTER_AREA)
-    )
-    if small.dtype != np.uint8:
-        small = (np.clip(small, 0.0, 1.0) * 255.0 + 0.5).astype(np.uint8)
-    grey: npt.NDArray[np.uint8] = cv2.cvtColor(np.ascontiguousarray(small), cv2.COLOR_RGB2GRAY)
-    return grey
+def labels_at_end(step: Step, after: Labels) -> Labels:
+    """The label of the next frame [h, w] that each pixel of this one arrives at."""
+    height, width = after.shape
+    return after[
+        np.clip(np.rint(step.ahead.y), 0, height - 1).astype(np.intp),
+        np.clip(np.rint(step.ahead.x), 0, width - 1).astype(np.intp),
+    ]
 
 
 def _same_shape(a: npt.NDArray[np.generic], b: npt.NDArray[np.generic]) -> None:

@@ -23,13 +23,13 @@ import json
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import bpy
 from bpy_extras.object_utils import world_to_camera_view
 from rocket_desk import REFERENCES, build_reference
-from rocket_parts import ID_COLOURS, LABELS
+from rocket_parts import CODES, LABELS, PARTS
 from rocket_shot import FIRST, LAST, build_shot
 
 WIDTH, HEIGHT = 640, 360
@@ -96,9 +96,11 @@ def flat_material(name: str, colour: tuple[float, float, float] | None) -> bpy.t
     return material
 
 
-def set_truth(scene: bpy.types.Scene, samples: int) -> None:
-    """Swap every material for its code; nothing else of the picture changes."""
-    codes = {part: flat_material(f"id_{part}", colour) for part, colour in ID_COLOURS.items()}
+def set_truth(scene: bpy.types.Scene, parts: Sequence[str], samples: int) -> None:
+    """Swap every material for the code of its part; nothing else of the picture changes."""
+    codes = {
+        part: flat_material(f"id_{part}", code) for part, code in zip(parts, CODES, strict=True)
+    }
     hidden = flat_material("id_hidden", None)
     for obj in [o for o in scene.objects if o.type == "MESH"]:
         for slot in obj.material_slots:
@@ -142,11 +144,11 @@ def render_frame(scene: bpy.types.Scene, frame: int, path: Path) -> None:
     bpy.ops.render.render(write_still=True)
 
 
-def split_ids(kind: str, source: Path, target: Path, samples: int) -> None:
+def split_ids(kind: str, source: Path, target: Path, parts: Sequence[str], samples: int) -> None:
     """Decode the truth pass in another process (see rocket_mattes)."""
     script = Path(__file__).with_name("rocket_mattes.py")
     command = [sys.executable, str(script), kind, str(source), str(target)]
-    subprocess.run([*command, "--samples", str(samples)], check=True)
+    subprocess.run([*command, "--parts", *parts, "--samples", str(samples)], check=True)
 
 
 # ------------------------------------------------------------------------------ outputs
@@ -166,13 +168,13 @@ def render_truth(out: Path, frames: Iterable[int], options: argparse.Namespace) 
     """The mattes."""
     scene = new_scene(threads=options.threads)
     build_shot()
-    set_truth(scene, options.truth_samples)
+    set_truth(scene, PARTS, options.truth_samples)
     with tempfile.TemporaryDirectory() as folder:
         for frame in frames:
             scene.frame_set(frame)
             crop_to_rocket(scene)
             render_frame(scene, frame, Path(folder) / f"rocket.{frame}.exr")
-        split_ids("mattes", Path(folder), out / "truth", options.truth_samples)
+        split_ids("mattes", Path(folder), out / "truth", PARTS, options.truth_samples)
 
 
 def render_references(out: Path, options: argparse.Namespace) -> None:
@@ -187,9 +189,9 @@ def render_references(out: Path, options: argparse.Namespace) -> None:
             settings.file_format, settings.color_mode, settings.color_depth = "PNG", "RGB", "8"
             settings.compression = 100
             render_frame(scene, 1, target / "images" / f"{stem}.png")
-            set_truth(scene, options.truth_samples)
+            set_truth(scene, PARTS, options.truth_samples)
             render_frame(scene, 1, Path(folder) / f"{stem}.exr")
-        split_ids("labels", Path(folder), target / "masks", options.truth_samples)
+        split_ids("labels", Path(folder), target / "masks", PARTS, options.truth_samples)
     (target / "labels.json").write_text(json.dumps(LABELS, indent=2) + "\n", encoding="utf-8")
 
 

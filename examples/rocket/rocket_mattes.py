@@ -1,5 +1,7 @@
 """Turn the encoded truth pass (see rocket_parts) into mattes or label maps.
 
+The parts are the rocket's, or as many others in the same order of codes.
+
 Needs numpy, OpenEXR and Pillow, and not Blender: render.py starts it as a process of its own,
 since Blender brings its own build of the OpenEXR library. By hand:
 
@@ -8,6 +10,7 @@ since Blender brings its own build of the OpenEXR library. By hand:
 """
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +20,7 @@ from rocket_parts import PARTS
 
 
 def read_coverage(path: Path) -> np.ndarray:
-    """Coverage of every part, (4, H, W) float32 in 0..1, order of PARTS."""
+    """Coverage of every part, (4, H, W) float32 in 0..1, in the order of their codes."""
     with OpenEXR.File(str(path), separate_channels=True) as exr:
         red, green, blue, alpha = (exr.channels()[c].pixels.copy() for c in "RGBA")
     coverage = np.stack([red, green, blue, alpha - red - green - blue])
@@ -45,12 +48,12 @@ def write_matte(path: Path, matte: np.ndarray) -> None:
         exr.write(str(path))
 
 
-def write_mattes(source: Path, target: Path, samples: int) -> None:
-    """rocket.1001.exr -> target/<part>/rocket_<part>.1001.exr for all frames in source."""
+def write_mattes(source: Path, target: Path, parts: Sequence[str], samples: int) -> None:
+    """SHOT.1001.exr -> target/<part>/SHOT_<part>.1001.exr for all frames in source."""
     for path in sorted(source.glob("*.exr")):
         shot, frame = path.stem.split(".")
         coverage = snap(read_coverage(path), samples)
-        for part, matte in zip(PARTS, coverage, strict=True):
+        for part, matte in zip(parts, coverage, strict=True):
             write_matte(target / part / f"{shot}_{part}.{frame}.exr", matte)
 
 
@@ -70,10 +73,11 @@ def main() -> None:
     parser.add_argument("kind", choices=("mattes", "labels"))
     parser.add_argument("source", type=Path)
     parser.add_argument("target", type=Path)
+    parser.add_argument("--parts", nargs=len(PARTS), default=PARTS)
     parser.add_argument("--samples", type=int, default=256)
     options = parser.parse_args()
     if options.kind == "mattes":
-        write_mattes(options.source, options.target, options.samples)
+        write_mattes(options.source, options.target, options.parts, options.samples)
     else:
         write_labels(options.source, options.target)
 

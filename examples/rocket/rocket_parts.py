@@ -10,11 +10,11 @@ and the sum over the parts is A, which never exceeds 1.
 
 PARTS: tuple[str, ...] = ("nose", "hull", "fins", "window")
 
-ID_COLOURS: dict[str, tuple[float, float, float]] = {
-    "nose": (1.0, 0.0, 0.0),
-    "hull": (0.0, 1.0, 0.0),
-    "fins": (0.0, 0.0, 1.0),
-    "window": (0.0, 0.0, 0.0),
-}
+CODES: tuple[tuple[float, float, float], ...] = (
+    (1.0, 0.0, 0.0),
+    (0.0, 1.0, 0.0),
+    (0.0, 0.0, 1.0),
+    (0.0, 0.0, 0.0),
+)
 
 LABELS: dict[str, str] = {str(i): name for i, name in enumerate(("background", *PARTS))}

@@ -32,7 +32,7 @@ def check_endpoint(endpoint: str, *, any_port: bool = False, encrypted: bool = F
             f"The port of {endpoint} must be from {0 if any_port else 1} to 65535."
         )
     host = _host_in_one_form(host, endpoint)
-    if not encrypted and not _is_loopback(host):
+    if not encrypted and not is_loopback(host):
         raise EndpointRefused(
             f"The endpoint {endpoint} is not on this machine; without keys only loopback endpoints"
             f" like {DEFAULT_ENDPOINT} are allowed: make keys with `smite keys server` and `smite"
@@ -49,7 +49,7 @@ def check_endpoint(endpoint: str, *, any_port: bool = False, encrypted: bool = F
 def leaves_this_machine(endpoint: str) -> bool:
     """Return whether an endpoint is well formed and not a loopback one. Raises EndpointRefused."""
     host = check_endpoint(endpoint, any_port=True, encrypted=True)[len("tcp://") :]
-    return not _is_loopback(host.rpartition(":")[0])
+    return not is_loopback(host.rpartition(":")[0])
 
 
 def is_ipv6(endpoint: str) -> bool:
@@ -61,6 +61,14 @@ def on_this_machine(endpoint: str) -> str:
     """Return a server's endpoint as its own machine reaches it: all interfaces become loopback."""
     host, _, port = endpoint[len("tcp://") :].rpartition(":")
     return f"tcp://{_EVERY_INTERFACE.get(host, host)}:{port}"
+
+
+def is_loopback(host: str) -> bool:
+    """Return whether ``host`` is a loopback address, bare or in brackets; a name is none."""
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False
 
 
 def _host_in_one_form(host: str, endpoint: str) -> str:
@@ -83,10 +91,3 @@ def _host_in_one_form(host: str, endpoint: str) -> str:
             f"The host of {endpoint} is no name of a machine; use letters, digits, '-' and '.'."
         )
     return host.lower()
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        return False

@@ -8,6 +8,7 @@ The tree (class, wire code, exit status on a command line)::
     |   |-- BadPath               bad_path             2
     |   |   |-- PathRefused       path_refused         2
     |   |   `-- PathMissing       path_missing         2
+    |   |-- VersionTaken          version_taken        2
     |   |-- BadPlate              bad_plate            2
     |   |-- BadReferences         bad_references       2
     |   |-- BadParts              bad_parts            2
@@ -90,6 +91,12 @@ class PathMissing(BadPath):
     """A path names nothing on the server."""
 
     code = "path_missing"
+
+
+class VersionTaken(BadInput):
+    """The version that a job was to write is there already."""
+
+    code = "version_taken"
 
 
 class BadPlate(BadInput):

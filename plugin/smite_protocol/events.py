@@ -12,6 +12,9 @@ from .fields import payload_field, wire_field
 from .records import FINAL_STATES, STATES, Message, Payload, checksum_field, job_field
 from .specs import PATH_LENGTH
 
+ABOUT_SHOT = -1_000_000
+"""Instead of a frame number: of files about the whole shot, such as its report."""
+
 
 @dataclass(frozen=True)
 class Progress(Message):
@@ -40,7 +43,9 @@ class MatteReady(Message):
     role: ClassVar[str] = "event"
     job: str = job_field()
     seq: int = wire_field("number of the matte within the job, from 1", low=1)
-    frame: int = wire_field("frame number", low=-1_000_000, high=100_000_000)
+    frame: int = wire_field(
+        "frame number; -1000000 for files about the whole shot", low=ABOUT_SHOT, high=100_000_000
+    )
     part: str = wire_field("name of the part", length=128)
     slug: str = wire_field("slug of the part", length=63)
     path: str = wire_field(

@@ -54,15 +54,21 @@ FIRST_VERSION = 1
 
 
 def wire_field(
-    doc: str, *, default: Any = dataclasses.MISSING, since: int = FIRST_VERSION, **limits: Any
+    doc: str,
+    *,
+    default: Any = dataclasses.MISSING,
+    since: int = FIRST_VERSION,
+    essential: bool = False,
+    **limits: Any,
 ) -> Any:
     """Declare a field of a message.
 
     ``doc`` is its line in PROTOCOL.md; ``limits`` are those of `Limits`. With a ``default`` the
     field may be left out on the wire. A field that came with a later protocol version has its
-    number in ``since`` and a default; it is not sent to peers of an earlier one.
+    number in ``since`` and a default; it is not sent to peers of an earlier one. Where it is
+    ``essential``, a message whose value is not the default cannot be sent to such a peer at all.
     """
-    metadata = {"doc": doc, "limits": Limits(**limits), "since": since}
+    metadata = {"doc": doc, "limits": Limits(**limits), "since": since, "essential": essential}
     if isinstance(default, dict):
         return dataclasses.field(default_factory=dict, metadata=metadata)
     return dataclasses.field(default=default, metadata=metadata)
@@ -108,10 +114,11 @@ def to_map(message: Any, version: Optional[int] = None) -> Dict[str, Any]:
     """Return the checked map of ``message``, ready for msgpack.
 
     Fields that protocol ``version`` does not know are left out; None: all are there. Raises
-    BadMessage when a value breaks its type or limits.
+    BadMessage when a value breaks its type or limits, or an essential one would be left out.
     """
     record = type(message)
     hints = hints_of(record)
+    _refuse_unknown_to(message, version)
     found = {
         name: _check(
             getattr(message, name), hints[name], entry.metadata["limits"], name, version=version
@@ -121,6 +128,18 @@ def to_map(message: Any, version: Optional[int] = None) -> Dict[str, Any]:
     }
     tag = getattr(record, "kind", "")
     return {"kind": tag, **found} if tag else found
+
+
+def _refuse_unknown_to(message: Any, version: Optional[int]) -> None:
+    """Raise BadMessage when the other side would do other work, for want of a field."""
+    for name, entry in header_fields(type(message)).items():
+        if version is None or not entry.metadata["essential"]:
+            continue
+        if entry.metadata["since"] > version and getattr(message, name) != entry.default:
+            raise BadMessage(
+                f"The other side speaks protocol {version}, which has no {name!r}; install the"
+                " same smite-comp on both, or leave it out."
+            )
 
 
 def from_map(record: Type[Record], data: Any, where: str = "") -> Record:

@@ -56,7 +56,7 @@ from .requests import (
 from .specs import DoctorSpec, EvaluateSpec, LearnSpec, SegmentSpec, Spec
 
 PROTOCOL_MIN = 1
-PROTOCOL_MAX = 2
+PROTOCOL_MAX = 3
 
 MESSAGES: Dict[str, Type[Message]] = {
     found.type: found for found in Message.__subclasses__() if found.type

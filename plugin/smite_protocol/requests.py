@@ -10,6 +10,7 @@ from typing import ClassVar, Optional, Tuple
 from .fields import payload_field, wire_field
 from .records import (
     DTYPES,
+    MAX_PRIORITY,
     ROLES,
     GeometryInfo,
     Message,
@@ -177,7 +178,7 @@ class Reorder(Message):
     since: ClassVar[int] = 2
     job: str = job_field()
     priority: Optional[int] = wire_field(
-        "new priority; none: as it was", default=None, low=-100, high=100
+        "new priority; none: as it was", default=None, low=-MAX_PRIORITY, high=MAX_PRIORITY
     )
     before: Optional[str] = wire_field(
         "id of the job to wait just before; empty: first; none: as it was",

@@ -17,6 +17,31 @@ SHOT_NAME_SAYS = "1 to 128 letters, digits, '_', '-' or '.', not starting with '
 QUALITIES = ("draft", "standard", "paper")
 ON_MISSING = ("fail", "hold", "skip")
 BASELINES = ("", "copy_first")
+STYLES = ("parts", "layers", "cryptomatte")
+EDGES = ("", "hard", "soft", "fine")
+PRECISIONS = ("half", "float")
+COMPRESSIONS = ("zip", "zips", "piz", "dwaa")
+LAYERS = ("alpha", "rgba")
+BUILT_IN_CONFIGS = "ocio://"
+"""How the names of OpenColorIO's built-in configs begin; others are paths."""
+NEXT_VERSION = 0
+"""Instead of a version: the lowest above all that exist."""
+MOST_PROXY = 16
+
+
+def _new_field(doc: str, **about: Any) -> Any:
+    """Declare a field of protocol 3; a server that does not know it would do other work."""
+    return wire_field(doc, since=3, essential=True, **about)
+
+
+def _config_field() -> Any:
+    """Declare the field for the config that a colour space is a name of."""
+    return _new_field(
+        "OpenColorIO config that the colour space is a name of: an absolute path, or `ocio://...`;"
+        " none: the server's",
+        default=None,
+        length=PATH_LENGTH,
+    )
 
 
 @dataclass(frozen=True)
@@ -58,6 +83,7 @@ class LearnSpec(Spec):
     colour_space: Optional[str] = wire_field(
         "colour space of the stills; none: from the files", default=None, length=128
     )
+    ocio: Optional[str] = _config_field()
 
 
 @dataclass(frozen=True)
@@ -88,7 +114,12 @@ class SegmentSpec(Spec):
         length=PATH_LENGTH,
     )
     quality: str = wire_field("speed against quality", default="standard", choices=QUALITIES)
-    version: int = wire_field("version in file names", default=1, low=1, high=9999)
+    version: int = wire_field(
+        "version in file names; 0 (since protocol 3): the lowest above all that exist",
+        default=1,
+        low=NEXT_VERSION,
+        high=9999,
+    )
     template: Optional[str] = wire_field(
         "file name template below `out`; none: the default", default=None, length=1024
     )
@@ -102,6 +133,37 @@ class SegmentSpec(Spec):
     settings: Dict[str, Any] = wire_field(
         "engine settings that differ from the quality's", default={}, items=64
     )
+    styles: Tuple[str, ...] = _new_field(
+        "kinds of files: a sequence per part, layers of one file, a Cryptomatte",
+        default=("parts",),
+        items=len(STYLES),
+        choices=STYLES,
+    )
+    edges: str = _new_field(
+        "how mattes get their edges; empty: `soft` for drafts, else `fine`",
+        default="",
+        choices=EDGES,
+    )
+    precision: str = _new_field("values of the mattes", default="half", choices=PRECISIONS)
+    compression: str = _new_field(
+        "of the files; a Cryptomatte takes none that loses", default="zip", choices=COMPRESSIONS
+    )
+    layers: str = _new_field(
+        "channels of a layer: `A` alone, or `R`, `G`, `B` and `A`, all the matte",
+        default="alpha",
+        choices=LAYERS,
+    )
+    with_plate: bool = _new_field("the plate goes into the layers file too", default=False)
+    overwrite: bool = _new_field("a version that was delivered may be written over", default=False)
+    proxy: int = _new_field(
+        "mattes of 1/n of the plate's size, in a folder `proxy_n` of their own",
+        default=1,
+        low=1,
+        high=MOST_PROXY,
+    )
+    ocio: Optional[str] = _config_field()
+    owner: str = _new_field("the files' attribute `owner`", default="", length=1024)
+    comment: str = _new_field("the files' attribute `comments`", default="", length=4096)
 
 
 @dataclass(frozen=True)

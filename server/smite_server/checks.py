@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from smite_protocol.errors import BadInput, BadPartModel, BadParts, BadPlate, UnknownModel
+from smite_protocol.errors import BadInput, BadPartModel, BadParts, BadPath, BadPlate, UnknownModel
 from smite_protocol.fields import to_map
 from smite_protocol.messages import (
     DoctorSpec,
@@ -22,7 +22,7 @@ from smite_protocol.messages import (
     SegmentSpec,
     Spec,
 )
-from smite_protocol.specs import MODEL_NAME
+from smite_protocol.specs import BUILT_IN_CONFIGS, MODEL_NAME, STYLES
 
 from . import __version__
 from .config import ServerConfig
@@ -81,13 +81,31 @@ def _check_learn(spec: LearnSpec, config: ServerConfig, roots: Roots) -> Checked
     refuse_unportable_name(spec.name, "the part model")
     _check_part_names(spec)
     resolved: dict[str, Any] = {"model": str(config.models_folder / f"{spec.name}.safetensors")}
+    inputs: dict[str, Any] = {}
+    _add_config(spec.ocio, roots, resolved, inputs)
     if spec.refs is None:
-        return Checked(spec.name, {**resolved, "refs": None}, {}, ("refs",))
+        return Checked(spec.name, {**resolved, "refs": None}, inputs, ("refs",))
     refs = roots.existing(spec.refs, "the reference folder")
     if not refs.is_dir():
         raise BadInput(f"The references {spec.refs} are not a folder; name the folder they are in.")
-    inputs = {"refs": fingerprint(roots, refs, "the reference folder", depth=1)}
+    inputs["refs"] = fingerprint(roots, refs, "the reference folder", depth=1)
     return Checked(spec.name, {**resolved, "refs": str(refs)}, inputs)
+
+
+def _add_config(
+    ocio: str | None, roots: Roots, resolved: dict[str, Any], inputs: dict[str, Any]
+) -> None:
+    """Add a job's own OpenColorIO config to its inputs. Raises BadInput, BadPath, PathRefused."""
+    if ocio is None:
+        return
+    if ocio.startswith(BUILT_IN_CONFIGS):
+        resolved["ocio"] = ocio
+        return
+    found = roots.existing(ocio, "the OpenColorIO config")
+    if not found.is_file():
+        raise BadPath(f"The OpenColorIO config {ocio} is not a file.")
+    resolved["ocio"] = str(found)
+    inputs["ocio"] = fingerprint(roots, found, "the OpenColorIO config")
 
 
 def _check_part_names(spec: LearnSpec) -> None:
@@ -108,9 +126,11 @@ def _check_segment(spec: SegmentSpec, config: ServerConfig, roots: Roots) -> Che
     model = resolve_model(spec.model, config, roots)
     if spec.template is not None:
         check_template(spec.template)
+    _check_styles(spec)
     out = None if spec.out is None else str(roots.output(spec.out, "the output folder"))
     resolved: dict[str, Any] = {"model": str(model), "out": out, "plate": None}
     inputs: dict[str, Any] = {"model": fingerprint(roots, model, "the part model")}
+    _add_config(spec.ocio, roots, resolved, inputs)
     if spec.plate is None:
         return Checked(spec.shot, resolved, inputs, ("plate",))
     plate, folder = _resolve_plate(spec.plate, roots)
@@ -118,6 +138,18 @@ def _check_segment(spec: SegmentSpec, config: ServerConfig, roots: Roots) -> Che
     if not inputs["plate"]:
         raise BadPlate(f"The plate folder {folder} has no files.")
     return Checked(spec.shot, {**resolved, "plate": str(plate)}, inputs)
+
+
+def _check_styles(spec: SegmentSpec) -> None:
+    """Raise BadInput where the styles and what belongs to them do not go together."""
+    if not spec.styles:
+        raise BadInput(f"The job has no style; name one or more of {', '.join(STYLES)}.")
+    twice = next((style for style in spec.styles if spec.styles.count(style) > 1), None)
+    if twice:
+        raise BadInput(f"The style {twice} is named twice; name it once.")
+    if "layers" not in spec.styles and (spec.with_plate or spec.layers != "alpha"):
+        option = "--with-plate" if spec.with_plate else f"--layers {spec.layers}"
+        raise BadInput(f"{option} says how layers are written; add layers to the styles.")
 
 
 def _resolve_plate(plate: str, roots: Roots) -> tuple[Path, Path]:

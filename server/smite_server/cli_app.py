@@ -24,6 +24,8 @@ from . import (
     cli_keys,
     cli_learn,
     cli_models,
+    cli_preview,
+    cli_review,
     cli_segment,
     cli_serve,
 )
@@ -74,6 +76,8 @@ app.command("pause")(cli_jobs.pause)
 app.command("resume")(cli_jobs.resume)
 app.command("retry")(cli_jobs.retry)
 app.command("reorder")(cli_jobs.reorder)
+app.command("review")(cli_review.review)
+app.command("preview")(cli_preview.preview)
 app.command("evaluate")(cli_evaluate.evaluate)
 app.add_typer(cli_models.app, name="models")
 app.add_typer(cli_keys.app, name="keys")

@@ -13,6 +13,7 @@ from smite_protocol.specs import EvaluateSpec
 from .cli_connect import server_for_work
 from .cli_follow import follow_or_cancel
 from .cli_inputs import absolute, check_folder, check_model, check_out, check_range
+from .cli_matte_options import Quality
 from .cli_options import (
     Backbone,
     Device,
@@ -24,7 +25,6 @@ from .cli_options import (
     read_settings,
 )
 from .cli_output import ProgressView, as_percent, print_facts, print_json, print_table
-from .cli_segment import Quality
 
 TITLES = {
     "miou_foreground": "mIoU of the parts",

@@ -10,7 +10,7 @@ from pathlib import Path
 import fileseq
 
 from smite_protocol.errors import BadInput, BadPath, BadPlate, PathMissing, UnknownModel
-from smite_protocol.specs import SHOT_NAME
+from smite_protocol.specs import BUILT_IN_CONFIGS, SHOT_NAME
 from smite_protocol.uploads import WireFile, files_of_plate
 
 FRAME_TOKEN = re.compile(r"#+|@+|%0?\d*d")
@@ -20,6 +20,21 @@ _LAST_NUMBER = re.compile(r"(-?\d+)\D*$")
 def absolute(path: str) -> Path:
     """Return ``path`` with ``~`` expanded, absolute; links and ``..`` are kept as typed."""
     return Path(path).expanduser().absolute()
+
+
+def check_config(text: str | None) -> str | None:
+    """Return an OpenColorIO config as the server is asked for it. Raises PathMissing."""
+    if text is None or text.startswith(BUILT_IN_CONFIGS):
+        return text
+    path = absolute(text)
+    if not path.is_file():
+        raise PathMissing(f"The OpenColorIO config {path} does not exist; check --ocio.")
+    return str(path)
+
+
+def config_root(config: str | None) -> list[Path]:
+    """Return what a private server may touch to read a config: its file, if it is one."""
+    return [Path(config)] if config is not None and not config.startswith(BUILT_IN_CONFIGS) else []
 
 
 def check_plate(text: str) -> Path:
@@ -92,9 +107,10 @@ def shot_name(plate: Path, given: str | None) -> str:
                 " '.', at most 128, not starting with '.'."
             )
         return given
-    name = plate.name if plate.is_dir() else plate.stem
-    name = FRAME_TOKEN.sub("", name).strip("._- ")
-    return re.sub(r"[^A-Za-z0-9_.-]+", "_", name)[:128] or "shot"
+    # One picture of a sequence, `x.1001.exr`, is of the shot x.
+    name = plate.name if plate.is_dir() else re.sub(r"(?<=.)\.\d{3,}$", "", plate.stem)
+    name = re.sub(r"[^A-Za-z0-9_.-]+", "_", FRAME_TOKEN.sub("", name))
+    return name.strip("._-")[:128] or "shot"
 
 
 def check_range(text: str | None, option: str) -> str | None:

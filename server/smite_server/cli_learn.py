@@ -13,12 +13,13 @@ from smite_protocol.uploads import files_of_references
 
 from .cli_connect import server_for_work
 from .cli_follow import below, follow_or_cancel
-from .cli_inputs import check_folder
+from .cli_inputs import check_config, check_folder, config_root
 from .cli_options import (
     Backbone,
     ColourSpace,
     Device,
     Json,
+    Ocio,
     Server,
     Settings,
     read_groups,
@@ -64,6 +65,7 @@ def learn(
     ] = None,
     settings: Settings = None,
     colour_space: ColourSpace = None,
+    ocio: Ocio = None,
     server: Server = None,
     backbone: Backbone = "embedded",
     device: Device = "auto",
@@ -81,8 +83,10 @@ def learn(
         groups=read_groups(group),
         settings=chosen,
         colour_space=colour_space,
+        ocio=check_config(ocio),
     )
-    with server_for_work(server, [folder], backbone=backbone, device=device) as client:
+    roots = [folder, *config_root(spec.ocio)]
+    with server_for_work(server, roots, backbone=backbone, device=device) as client:
         view = ProgressView(f"learn {name}", quiet=json_wanted)
         finished = follow_or_cancel(client, _submit(client, spec), view)
     _report(finished.result, json_wanted)

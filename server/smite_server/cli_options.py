@@ -64,6 +64,15 @@ ColourSpace = Annotated[
         help="Colour space of the pictures; otherwise from the files.",
     ),
 ]
+Ocio = Annotated[
+    str | None,
+    typer.Option(
+        "--ocio",
+        metavar="CONFIG",
+        help="OpenColorIO config that --colour-space is a name of: a file, or ocio://...; else the"
+        " server's.",
+    ),
+]
 KEY_HELP = (
     "Your key file, for a server on another machine; otherwise SMITE_HOME/keys/client.key, if it is"
     " there."

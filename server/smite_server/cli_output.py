@@ -16,7 +16,7 @@ from rich.progress import Progress as Bars
 from rich.table import Table
 from rich.text import Text
 
-from smite_protocol.events import Event, MatteReady, Progress, StateChanged
+from smite_protocol.events import ABOUT_SHOT, Event, MatteReady, Progress, StateChanged
 from smite_protocol.states import ConnectionState, ConnectionStatus, waiting_in_words
 
 LOG_SECONDS = 10.0
@@ -126,7 +126,7 @@ class ProgressView:
         if isinstance(event, Progress):
             self._show_progress(event)
         elif isinstance(event, MatteReady):
-            self.mattes += 1
+            self.mattes += event.frame != ABOUT_SHOT
         elif isinstance(event, StateChanged) and event.state in ("queued", "paused"):
             paused = event.state == "paused"
             self._say_state("paused" if paused else waiting_in_words(None), news=paused)

@@ -2,60 +2,49 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
-from enum import StrEnum
-from pathlib import Path
+from dataclasses import replace
 from typing import Annotated, Any
 
 import typer
 
 from smite_protocol.client import Client
-from smite_protocol.errors import BadInput, PathMissing, PathRefused
-from smite_protocol.specs import SegmentSpec
+from smite_protocol.errors import BadInput
+from smite_protocol.specs import MOST_PROXY, SegmentSpec
 
 from .cli_connect import server_for_work
-from .cli_follow import MatteReceiver, below, follow_or_cancel
+from .cli_delivery import Delivery, here
+from .cli_follow import follow_or_cancel
 from .cli_inputs import (
-    absolute,
+    check_config,
     check_model,
     check_out,
     check_plate,
     check_range,
-    plate_files,
+    config_root,
     shot_name,
 )
-from .cli_options import Backbone, ColourSpace, Device, Json, Seed, Server, Settings, read_settings
+from .cli_matte_options import (
+    Compression,
+    Edges,
+    Layers,
+    OnMissing,
+    Precision,
+    Quality,
+    read_styles,
+    read_version,
+)
+from .cli_options import (
+    Backbone,
+    ColourSpace,
+    Device,
+    Json,
+    Ocio,
+    Seed,
+    Server,
+    Settings,
+    read_settings,
+)
 from .cli_output import ProgressView, print_facts, print_json
-
-
-class Quality(StrEnum):
-    """Speed against quality."""
-
-    DRAFT = "draft"
-    STANDARD = "standard"
-    PAPER = "paper"
-
-
-class OnMissing(StrEnum):
-    """What a missing or unreadable frame does."""
-
-    FAIL = "fail"
-    HOLD = "hold"
-    SKIP = "skip"
-
-
-@dataclass(frozen=True)
-class Delivery:
-    """How the plate goes to the server and how the mattes come back.
-
-    ``plate`` and ``out`` are this machine's absolute paths; ``send`` sends the plate's files even
-    where the server could read them.
-    """
-
-    plate: Path
-    out: Path
-    send: bool
 
 
 def segment(
@@ -77,16 +66,49 @@ def segment(
     quality: Annotated[Quality, typer.Option("--quality", help="Speed against quality.")] = (
         Quality.STANDARD
     ),
+    edges: Annotated[
+        Edges | None,
+        typer.Option("--edges", help="How mattes get their edges; else soft for drafts, or fine."),
+    ] = None,
     style: Annotated[
-        str, typer.Option("--style", help="Kinds of files; this version makes 'parts'.")
+        str,
+        typer.Option(
+            "--style",
+            metavar="STYLES",
+            help="Any of parts (a sequence per part), layers (one file with a layer per part) and"
+            " cryptomatte, with commas.",
+        ),
     ] = "parts",
-    version: Annotated[
-        int, typer.Option("--version", min=1, max=9999, help="Version in the file names.")
+    precision: Annotated[Precision, typer.Option("--precision", help="Values of the mattes.")] = (
+        Precision.HALF
+    ),
+    compression: Annotated[
+        Compression,
+        typer.Option("--compression", help="Of the files; a Cryptomatte is never packed by dwaa."),
+    ] = Compression.ZIP,
+    layers: Annotated[
+        Layers, typer.Option("--layers", help="A layer has A alone, or R, G, B and A.")
+    ] = Layers.ALPHA,
+    with_plate: Annotated[
+        bool, typer.Option("--with-plate", help="The layers file has the plate too.")
+    ] = False,
+    proxy: Annotated[
+        int,
+        typer.Option(
+            "--proxy", min=1, max=MOST_PROXY, help="Mattes of 1/N of the plate's size, in proxy_N."
+        ),
     ] = 1,
+    version: Annotated[
+        str, typer.Option("--version", metavar="N", help="Version in the file names, or 'next'.")
+    ] = "1",
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Write over a version that was delivered.")
+    ] = False,
     template: Annotated[
         str | None,
         typer.Option(
-            "--template", help="File names below --out, with {shot}, {part}, {version} and {frame}."
+            "--template",
+            help="File names below --out, with {shot}, {part}, {version}, {frame} and {style}.",
         ),
     ] = None,
     on_missing: Annotated[
@@ -95,6 +117,9 @@ def segment(
     seed: Seed = 0,
     settings: Settings = None,
     colour_space: ColourSpace = None,
+    ocio: Ocio = None,
+    owner: Annotated[str, typer.Option("--owner", help="The files' attribute owner.")] = "",
+    comment: Annotated[str, typer.Option("--comment", help="The files' attribute comments.")] = "",
     send: Annotated[
         bool, typer.Option("--send", help="Send the frames; do not let the server read them.")
     ] = False,
@@ -106,8 +131,8 @@ def segment(
     device: Device = "auto",
     json_wanted: Json = False,
 ) -> None:
-    """Make one EXR matte per part and frame of a shot."""
-    check_style(style)
+    """Make EXR mattes of a shot: one per part and frame, layers of one file, a Cryptomatte."""
+    styles = read_styles(style)
     delivery = Delivery(check_plate(plate), check_out(out), send)
     spec = SegmentSpec(
         model=model,
@@ -116,72 +141,38 @@ def segment(
         shot=shot_name(delivery.plate, shot),
         out=str(delivery.out),
         quality=quality.value,
-        version=version,
+        version=read_version(version),
         template=template,
         colour_space=colour_space,
         on_missing=on_missing.value,
         seed=seed,
         settings=read_settings(settings),
+        styles=styles,
+        edges=edges.value if edges else "",
+        precision=precision.value,
+        compression=compression.value,
+        layers=layers.value,
+        with_plate=with_plate,
+        overwrite=overwrite,
+        proxy=proxy,
+        ocio=check_config(ocio),
+        owner=owner,
+        comment=comment,
     )
     with server_for_work(
-        server, _roots(delivery, model), backbone=backbone, device=device
+        server, [*delivery.roots(model), *config_root(spec.ocio)], backbone=backbone, device=device
     ) as client:
         known = [found.name for found in client.models()]
         spec = replace(spec, model=check_model(model, known))
         view = ProgressView(f"segment {spec.shot}", quiet=json_wanted)
-        job, came_back = _submit(client, spec, delivery, view)
+        job, received = delivery.submit(client, spec, view)
         if detach:
-            _detached(client, job, came_back, json_wanted)
+            _detached(client, job, received is not None, json_wanted)
             return
-        receiver = MatteReceiver(delivery.out) if came_back else None
-        result = follow_or_cancel(client, job, view, receiver).result
-    _report(_with_places({"job": job, **result}, receiver), json_wanted)
-
-
-def check_style(style: str) -> None:
-    """Raises BadInput unless every name of a comma list is a style that can be made."""
-    others = [name for name in style.split(",") if name.strip() != "parts"]
-    if others:
-        raise BadInput(
-            f"--style {style}: this version makes the style parts alone, one sequence per part;"
-            f" leave out {', '.join(others) or 'the empty name'}."
-        )
-
-
-def _roots(delivery: Delivery, model: str) -> list[Path]:
-    """Return what a private server may touch: the plate's folder, the output, the model's file."""
-    plate = delivery.plate if delivery.plate.exists() else delivery.plate.parent
-    roots = [plate, delivery.out]
-    if absolute(model).is_file():
-        roots.append(absolute(model))
-    return roots
-
-
-def _submit(
-    client: Client, spec: SegmentSpec, delivery: Delivery, view: ProgressView
-) -> tuple[str, bool]:
-    """Submit by path where the server sees the paths, else send frames and ask for bytes.
-
-    Return the job and whether its mattes come back as bytes.
-    """
-    roots = client.server.roots
-    if not below(delivery.out, roots):
-        spec = replace(spec, out=None)
-    if delivery.send or not below(delivery.plate, roots):
-        return _send(client, spec, delivery, view), spec.out is None
-    try:
-        return client.submit(spec), spec.out is None
-    except (PathRefused, PathMissing):
-        if client.server.private:
-            raise
-        # The server runs where these paths mean something else, in a container for example.
-        return _send(client, replace(spec, out=None), delivery, view), True
-
-
-def _send(client: Client, spec: SegmentSpec, delivery: Delivery, view: ProgressView) -> str:
-    view.note("The server does not read this plate by path: its frames are sent.")
-    files: Iterable[Any] = plate_files(delivery.plate, spec.frames)
-    return client.submit(replace(spec, plate=None), plate=files)
+        result = {"job": job, **follow_or_cancel(client, job, view, received).result}
+    if received is not None:
+        result = here(result, spec, delivery.out)
+    _report(result, json_wanted)
 
 
 def _detached(client: Client, job: str, came_back: bool, json_wanted: bool) -> None:
@@ -197,37 +188,23 @@ def _detached(client: Client, job: str, came_back: bool, json_wanted: bool) -> N
         print_facts([("job", job), ("follow it with", f"smite watch {job}")])
 
 
-def _with_places(result: dict[str, Any], receiver: MatteReceiver | None) -> dict[str, Any]:
-    """Return the result with this machine's places for mattes that came back as bytes.
-
-    Report and contact sheet lie in the server's spool; servers are on this machine (loopback
-    only, in this version), so they are copied from there.
-    """
-    if receiver is None:
-        return result
-    files = {slug: str(receiver.out / name) for slug, name in dict(result.get("files", {})).items()}
-    found = {**result, "files": files}
-    for name in ("report", "contact_sheet"):
-        source = Path(str(found.pop(name, "")))
-        if source.is_file():
-            target = receiver.write(f"{result['shot']}/{source.name}", source.read_bytes())
-            found[name] = str(target)
-    return found
-
-
 def _report(result: dict[str, Any], json_wanted: bool) -> None:
     if json_wanted:
         print_json(result)
         return
     facts: list[tuple[str, object]] = [("job", result["job"])]
-    facts += [(name, result.get(name, "")) for name in ("shot", "frames")]
+    facts += [(name, result.get(name, "")) for name in ("shot", "version", "frames")]
     seconds = result.get("seconds_per_frame")
     if isinstance(seconds, (int, float)):
         facts.append(("seconds per frame", f"{seconds:.2f}"))
     facts += list(dict(result.get("files", {})).items())
-    for name, title in (("report", "report"), ("contact_sheet", "contact sheet")):
+    places = (("report", "report"), ("review", "review"), ("contact_sheet", "contact sheet"))
+    for name, title in places:
         if result.get(name):
             facts.append((title, result[name]))
+    if result.get("to_look_at"):
+        count = int(result["to_look_at"])
+        facts.append(("to look at", f"{count} place{'' if count == 1 else 's'}; see the review"))
     if result.get("bad_pixels"):
         facts.append(("warning", f"{result['bad_pixels']} NaN or infinite pixels were replaced"))
     print_facts(facts)

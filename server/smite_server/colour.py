@@ -1,7 +1,7 @@
 """From the plate's colour space to the sRGB 0..1 that the model wants, by OpenColorIO 2.
 
-The config is that of ``$OCIO`` if set, else OpenColorIO's built-in studio config; a name is
-looked up in the first and then in the second, so that names from file metadata always resolve.
+A name is looked up in the config that the job brings from its host, then in that of ``$OCIO``, then
+in OpenColorIO's built-in studio config, so that names from file metadata always resolve.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import difflib
 import os
 from collections.abc import Mapping
 from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -63,20 +64,23 @@ class ToDisplay:
             `linear`, `rec709`, `Cineon`; None takes what is usual for the file's format:
             scene-linear with Rec.709 primaries for EXR, display-referred sRGB for the others.
         path_hint: the plate's path or pattern; its suffix tells the format.
+        config: the job's own OpenColorIO config: a file, or `ocio://...`.
 
     Raises:
         ColourError: an unknown name (with the near ones), or a config that cannot be used.
     """
 
-    def __init__(self, colour_space: str | None, path_hint: str = "") -> None:
+    def __init__(
+        self, colour_space: str | None, path_hint: str = "", config: str | None = None
+    ) -> None:
         suffix = os.path.splitext(path_hint)[1].lower()  # noqa: PTH122 - may hold patterns
         self.colour_space = colour_space or (LINEAR if suffix in FLOAT_SUFFIXES else DISPLAY)
-        config, space = _find(self.colour_space)
+        found, space = _find(self.colour_space, config)
         self._cineon = space == CINEON
-        self._display_referred = not self._cineon and _is_display_referred(config, space)
-        self._log = self._cineon or config.getColorSpace(space).getEncoding() == "log"
-        self._identity = self._display_referred and _is_srgb(config, space)
-        self._to_linear = None if self._cineon or self._identity else _to_linear(config, space)
+        self._display_referred = not self._cineon and _is_display_referred(found, space)
+        self._log = self._cineon or found.getColorSpace(space).getEncoding() == "log"
+        self._identity = self._display_referred and _is_srgb(found, space)
+        self._to_linear = None if self._cineon or self._identity else _to_linear(found, space)
         self._encode = _srgb_encoder()
 
     def apply(self, pixels: Floats) -> Floats:
@@ -165,42 +169,53 @@ def _by_primaries(values: list[float]) -> str | None:
     return None
 
 
-@lru_cache(maxsize=8)
 def _config(source: str) -> Any:
+    """The config of a file, or a built-in one. Raises ColourError."""
+    try:
+        changed = Path(source).stat().st_mtime_ns
+    except OSError:
+        changed = 0
+    return _config_as_of(source, changed)
+
+
+@lru_cache(maxsize=8)
+def _config_as_of(source: str, _changed: int) -> Any:
     try:
         return PyOpenColorIO.Config.CreateFromFile(source)
-    except (PyOpenColorIO.Exception, PyOpenColorIO.ExceptionMissingFile) as error:
+    except (PyOpenColorIO.Exception, PyOpenColorIO.ExceptionMissingFile):
+        # OpenColorIO's own words quote the file, which may be none that the asker may read.
         raise ColourError(
-            "the OpenColorIO config cannot be read", source, f"set $OCIO to one that can ({error})"
+            "the OpenColorIO config cannot be read", source, "name one that can, or none"
         ) from None
 
 
-def _configs() -> list[Any]:
-    """The studio's config first, then the built-in one."""
-    own = os.environ.get("OCIO")
-    sources = [own, BUILT_IN_CONFIG] if own and own != BUILT_IN_CONFIG else [BUILT_IN_CONFIG]
-    return [_config(source) for source in sources]
+def _sources(own: str | None) -> list[str]:
+    """The configs that names are looked up in, in this order."""
+    wanted = [own, os.environ.get("OCIO"), BUILT_IN_CONFIG]
+    return list(dict.fromkeys(source for source in wanted if source))
 
 
-def _find(name: str) -> tuple[Any, str]:
+def _find(name: str, own: str | None = None) -> tuple[Any, str]:
     """(config, colour space) of a name, alias, role or plain word. Raises ColourError."""
     wanted = name.strip()
+    sources = _sources(own)
     for spelling in (wanted, _GENERIC.get(wanted.lower(), wanted)):
-        for config in _configs():
+        for source in sources:
+            config = _config(source)
             space = config.getColorSpace(spelling)
             if space is not None:
                 return config, space.getName()
         if spelling == CINEON:
             return None, CINEON
-    source = os.environ.get("OCIO") or "the built-in studio config"
-    raise ColourError(f"there is no colour space {name!r} in {source}", "", _advice(wanted))
+    first = "the built-in studio config" if sources[0] == BUILT_IN_CONFIG else sources[0]
+    raise ColourError(f"there is no colour space {name!r} in {first}", "", _advice(wanted, sources))
 
 
-def _advice(wanted: str) -> str:
+def _advice(wanted: str, sources: list[str]) -> str:
     """The near matches of a name that is not there."""
     spellings: dict[str, str] = {word: word for word in _GENERIC}
-    for config in reversed(_configs()):
-        for space in config.getColorSpaces():
+    for source in reversed(sources):
+        for space in _config(source).getColorSpaces():
             for spelling in (space.getName(), *space.getAliases()):
                 spellings[spelling.lower()] = space.getName()
     inside = [key for key in spellings if wanted and wanted.lower() in key]
@@ -240,7 +255,7 @@ def _to_linear(config: Any, name: str) -> Any:
     except PyOpenColorIO.Exception as error:
         raise ColourError(
             f"colour space {name!r} has no way to linear Rec.709 in the OpenColorIO config",
-            os.environ.get("OCIO", BUILT_IN_CONFIG),
+            config.getWorkingDir(),
             f"name a space it can convert ({error})",
         ) from None
     return processor.getDefaultCPUProcessor()

@@ -54,8 +54,10 @@ class Limits:
     With less than ``low_disk_bytes`` free below the spool the server calls itself degraded.
     ``max_jobs_per_user`` counts jobs that have not ended, ``max_running_per_user`` those that run
     (0: no bound). ``matte_credit_bytes`` is how much is sent to a watcher ahead of its
-    acknowledgement. ``spool_gigabytes`` is how much the spool may hold before the oldest ended
-    jobs are cleared from it.
+    acknowledgement. ``write_ahead_bytes`` is how much of what all clients send may wait for the
+    disk, in memory; beyond it, and one message, the server reads no more until some is written.
+    ``spool_gigabytes`` is how much the spool may hold before the oldest ended jobs are cleared from
+    it.
 
     The rates are for each user, or for each connection where there are no keys; a burst is free
     (`guard`). A peer that sends more bad messages than that is ignored for a minute.
@@ -70,6 +72,7 @@ class Limits:
     max_jobs_per_user: int = 500
     max_running_per_user: int = 0
     matte_credit_bytes: int = 64 * MEBIBYTE
+    write_ahead_bytes: int = 256 * MEBIBYTE
     spool_gigabytes: float = 200.0
     requests_per_second: int = 200
     submits_per_minute: int = 600

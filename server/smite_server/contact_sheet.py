@@ -6,7 +6,6 @@ part's matte as grey.
 
 from __future__ import annotations
 
-import colorsys
 import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -19,10 +18,11 @@ import numpy.typing as npt
 from PIL import Image, ImageDraw, ImageFont
 
 from smite_server.geometry import Floats
-from smite_server.mattes import write_whole
+from smite_server.overlay import overlaid, part_colours
 from smite_server.pixel_errors import MatteError
+from smite_server.whole_files import write_whole
 
-__all__ = ["ContactSheet", "part_colours"]
+__all__ = ["ContactSheet", "fitted_text", "part_colours"]
 
 Bytes = npt.NDArray[np.uint8]
 Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
@@ -152,7 +152,7 @@ class ContactSheet:
                 left = _MARGIN + (index % columns) * (width + _GAP)
                 upper = y + _LINE + (index // columns) * (height + _LINE)
                 page.paste(Image.fromarray(tile), (left, upper))
-                text = _fitted(caption, width, _font(12))
+                text = fitted_text(caption, width, _font(12))
                 draw.text((left, upper + height + 2), text, _FAINT, font=_font(12))
         return page
 
@@ -162,11 +162,9 @@ class ContactSheet:
         return "   ".join(text for text in (self.title, frames, shown) if text)
 
     def _tiles(self, thumb: _Thumb, colours: list[tuple[int, int, int]]) -> list[tuple[str, Bytes]]:
-        overlay = thumb.rgb.astype(np.float32)
-        for matte, colour in zip(thumb.mattes, colours, strict=True):
-            weight = matte[..., None].astype(np.float32) * (_OVERLAY / 255.0)
-            overlay += weight * (np.array(colour, np.float32) - overlay)
-        tiles = [("plate", thumb.rgb), ("parts", overlay.round().astype(np.uint8))]
+        rgb, mattes = (found.astype(np.float32) / 255.0 for found in (thumb.rgb, thumb.mattes))
+        over = overlaid(rgb, mattes, _OVERLAY, colours) * 255.0
+        tiles = [("plate", thumb.rgb), ("parts", over.round().astype(np.uint8))]
         grey = [np.repeat(matte[..., None], 3, axis=2) for matte in thumb.mattes]
         return tiles + list(zip(self.parts, grey, strict=True))
 
@@ -182,20 +180,6 @@ class ContactSheet:
                 left = _MARGIN + x
                 draw.rectangle((left, y + 3, left + 12, y + 15), fill=colours[index])
                 draw.text((left + 19, y), self.parts[index], _INK, font=_font(14))
-
-
-def part_colours(count: int) -> list[tuple[int, int, int]]:
-    """`count` distinct RGB colours, 0..255, the same for every sheet of a part set.
-
-    Hues go round by the golden ratio, so that neighbours in the part set differ most.
-    """
-    colours = []
-    for index in range(count):
-        hue = (0.99 + index * 0.618034) % 1.0
-        lightness = (0.55, 0.68, 0.42)[(index // 8) % 3]
-        red, green, blue = colorsys.hls_to_rgb(hue, lightness, 0.85)
-        colours.append((round(red * 255), round(green * 255), round(blue * 255)))
-    return colours
 
 
 def _thumb_size(width: float, height: float) -> tuple[int, int]:
@@ -217,7 +201,7 @@ def _font(size: int) -> Font:
     return ImageFont.load_default(size)
 
 
-def _fitted(text: str, width: int, font: Font) -> str:
+def fitted_text(text: str, width: int, font: Font) -> str:
     """`text`, shortened until it is no wider than `width` pixels."""
     if font.getlength(text) <= width:
         return text

@@ -8,14 +8,17 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
+from smite_protocol.wire import Buffer
+
 _NO_FOLDER_SYNC = (errno.EINVAL, errno.ENOTSUP, errno.EBADF, errno.EACCES, errno.EISDIR)
 """What file systems that keep names by themselves, many of networks, answer to a folder's sync."""
 
 
-def write_synced(path: Path, data: bytes) -> None:
-    """Write a new file and wait until its bytes are on the disk. Raises OSError."""
+def write_synced(path: Path, *pieces: Buffer) -> None:
+    """Write a new file, piece by piece; wait until its bytes are on the disk. Raises OSError."""
     with path.open("wb") as file:
-        file.write(data)
+        for piece in pieces:
+            file.write(piece)
         file.flush()
         os.fsync(file.fileno())
 

@@ -12,7 +12,7 @@ import numpy.typing as npt
 import OpenEXR
 
 from smite_server.geometry import Geometry, Window
-from smite_server.pixel_errors import MatteError
+from smite_server.pixel_errors import ChoiceError, MatteError
 
 __all__ = ["Channels", "Compression", "encode_exr", "use_threads"]
 
@@ -39,11 +39,11 @@ class Compression(Enum):
 
     @classmethod
     def named(cls, name: str) -> Compression:
-        """The compression called `name`, in any case. Raises MatteError."""
+        """The compression called `name`, in any case. Raises ChoiceError."""
         try:
             return cls(name.lower())
         except ValueError:
-            raise MatteError(
+            raise ChoiceError(
                 f"there is no compression {name!r}", "", "use zip, zips, piz or dwaa"
             ) from None
 

@@ -46,6 +46,7 @@ from .sessions import NOBODY_KNOWN, User
 from .steering import Steering
 from .submitting import Submitting
 from .watchers import cleared, sends_bytes
+from .writing import Later
 
 MAX_ROOTS = 256
 """As many as `welcome` may name."""
@@ -58,7 +59,7 @@ class Handlers:
         self._parts = parts
         self._submitting = Submitting(parts)
         steering = Steering(parts, self._submitting)
-        self._known: dict[type[Message], Callable[[bytes, Any], Message | None]] = {
+        self._known: dict[type[Message], Callable[[bytes, Any], Message | Later | None]] = {
             Submit: self._submitting.submit,
             PutFile: self._submitting.put,
             PutPixels: self._submitting.put,
@@ -78,8 +79,8 @@ class Handlers:
             Goodbye: self.goodbye,
         }
 
-    def handle(self, identity: bytes, message: Message, user: str = "") -> Message | None:
-        """Do what ``message`` asks; return the reply, None for notices.
+    def handle(self, identity: bytes, message: Message, user: str = "") -> Message | Later | None:
+        """Do what ``message`` asks; return the reply, one for later, or None for notices.
 
         ``user`` is the one whose key the connection has; empty where connections have none.
         """

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import ipaddress
 import re
 
+from smite_protocol.endpoints import is_loopback
 from smite_protocol.errors import EndpointRefused
 
 EXAMPLE = "127.0.0.1:5772"
@@ -20,11 +20,7 @@ def check_http_address(address: str) -> str:
     host, port = split_address(address.strip())
     if host == "localhost":
         host = "127.0.0.1"
-    try:
-        loopback = ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        loopback = False
-    if not loopback:
+    if not is_loopback(host):
         raise EndpointRefused(
             f"The status page cannot be served at {address[:80]}: it asks nobody who they are, so"
             f" only loopback addresses like {EXAMPLE} are allowed."

@@ -22,6 +22,7 @@ from smite_server.image_files import (
     read_last_rows,
     upright,
 )
+from smite_server.time_codes import TimeCode, time_code_of_metadata
 
 __all__ = [
     "IMAGE_SUFFIXES",
@@ -49,6 +50,7 @@ class Header:
     geometry: Geometry
     colour_space: str | None
     frames_per_second: float | None
+    time_code: TimeCode | None = None
 
 
 @dataclass(frozen=True)
@@ -192,7 +194,12 @@ def _header(spec: Any, path: Path) -> Header:
     floating = "float" in str(spec.format) or "half" in str(spec.format)
     attributes = {item.name: item.value for item in spec.extra_attribs}
     colour_space = colour_space_of_metadata(attributes, path.suffix.lower(), floating)
-    return Header(Geometry(display, data, aspect), colour_space, _rate(attributes))
+    return Header(
+        Geometry(display, data, aspect),
+        colour_space,
+        _rate(attributes),
+        time_code_of_metadata(attributes),
+    )
 
 
 def _rate(attributes: dict[str, Any]) -> float | None:

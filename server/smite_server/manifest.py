@@ -10,6 +10,8 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from .durable import write_synced
+
 NAME = "sent"
 _LINE = re.compile(r"([0-9a-f]{64}) ([0-9]{1,15}) (.+)")
 
@@ -41,9 +43,8 @@ def read_manifest(folder: Path) -> dict[str, Sent]:
 
 def add_to_manifest(folder: Path, name: str, sent: Sent) -> None:
     """Note one file; it is on the disk when this returns. Raises OSError."""
-    line = f"{sent.digest} {sent.size} {name}\n".encode()
     with (folder / NAME).open("ab") as file:
-        file.write(line)
+        file.write(_line_of(name, sent))
         file.flush()
         os.fsync(file.fileno())
 
@@ -51,12 +52,12 @@ def add_to_manifest(folder: Path, name: str, sent: Sent) -> None:
 def rewrite_manifest(folder: Path, files: dict[str, Sent]) -> None:
     """Write the list anew, without the ends of lines that a crash left. Raises OSError."""
     part = folder / f".{NAME}.part"
-    with part.open("wb") as file:
-        for name, sent in files.items():
-            file.write(f"{sent.digest} {sent.size} {name}\n".encode())
-        file.flush()
-        os.fsync(file.fileno())
+    write_synced(part, *(_line_of(name, sent) for name, sent in files.items()))
     part.replace(folder / NAME)
+
+
+def _line_of(name: str, sent: Sent) -> bytes:
+    return f"{sent.digest} {sent.size} {name}\n".encode()
 
 
 def _size_of(path: Path) -> int | None:

@@ -13,7 +13,7 @@ from smite_server.exr_encoding import encode_exr
 from smite_server.geometry import Floats, Geometry
 from smite_server.matte_values import Kind, ready_mattes
 from smite_server.output_styles import OutputStyle, StyleFrame
-from smite_server.pixel_errors import MatteError
+from smite_server.pixel_errors import ChoiceError, MatteError
 from smite_server.time_codes import TimeCode
 
 __all__ = ["PRECISIONS", "EncodedFile", "MatteEncoder", "MatteFrame"]
@@ -78,13 +78,13 @@ class MatteEncoder:
         threads: int = 1,
     ) -> None:
         if not styles:
-            raise MatteError("there is no output style", "", "give one or more")
+            raise ChoiceError("there is no output style", "", "give one or more")
         if len({style.name for style in styles}) != len(styles):
-            raise MatteError("an output style is named twice", "", "name every style once")
+            raise ChoiceError("an output style is named twice", "", "name every style once")
         if len({style.parts for style in styles}) != 1:
             raise MatteError("output styles of one shot need the same parts")
         if precision not in PRECISIONS:
-            raise MatteError(
+            raise ChoiceError(
                 f"there is no precision {precision!r}", "", "use " + " or ".join(PRECISIONS)
             )
         self.styles = tuple(styles)

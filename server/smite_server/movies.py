@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from smite_server.frame_ranges import format_frames
 from smite_server.geometry import Floats, Geometry
 from smite_server.pixel_errors import PlateError
 from smite_server.plates import OnMissing, Plate, PlateFrame
+from smite_server.time_codes import TimeCode, time_code_of_metadata
 
 __all__ = ["MoviePlate"]
 
@@ -35,6 +37,7 @@ class MoviePlate(Plate):
         self._current: Any = None
         self._open()
         stream = self._stream()
+        self._time_code = _time_code(self._container)
         count = int(stream.frames) or self._count()
         wanted = wanted or tuple(range(1, count + 1))
         there = tuple(number for number in wanted if 1 <= number <= count)
@@ -77,7 +80,16 @@ class MoviePlate(Plate):
                 f"frame {number} is {pixels.shape[1]}x{pixels.shape[0]}, the movie "
                 f"{self.geometry.data}", self.path, "give frames of one size",
             )  # fmt: skip
-        return PlateFrame(number, pixels, self.geometry, 0, held)
+        code, rate = self._time_code, self.frames_per_second
+        code = code.after(number - 1, rate) if code is not None and rate else None
+        return PlateFrame(number, pixels, self.geometry, 0, held, code)
+
+    def second_reader(self) -> MoviePlate:
+        """A decoder of its own: two that take turns would start over at each frame."""
+        reader = copy.copy(self)
+        reader._container, reader._frames = None, iter(())
+        reader._current, reader._position = None, 0
+        return reader
 
     def close(self) -> None:
         """Closes the movie; reading opens it again."""
@@ -144,6 +156,15 @@ class MoviePlate(Plate):
         scale = np.float32(1.0 / (65535 if deep else 255))
         pixels: Floats = codes.astype(np.float32) * scale
         return pixels
+
+
+def _time_code(container: Any) -> TimeCode | None:
+    """The first frame's code: the file's, a stream's, or that of QuickTime's own data track."""
+    for holder in (container, *container.streams):
+        code = time_code_of_metadata(holder.metadata)
+        if code is not None:
+            return code
+    return None
 
 
 def _reason(error: BaseException) -> str:

@@ -7,7 +7,7 @@ import string
 from pathlib import Path
 
 from smite_protocol.errors import BadPath
-from smite_server.pixel_errors import MatteError
+from smite_server.pixel_errors import ChoiceError
 from smite_server.strange_names import refuse_strange_characters, refuse_unportable_name
 
 __all__ = [
@@ -15,6 +15,7 @@ __all__ = [
     "check_shot",
     "expand_template",
     "loose_key",
+    "page_path",
     "report_path",
     "sequence_pattern",
     "sheet_path",
@@ -26,9 +27,9 @@ _SHOT = re.compile(r"[^/\\\0<>:\"|?*]+(/[^/\\\0<>:\"|?*]+)*")
 
 
 def check_shot(shot: str) -> str:
-    """`shot` itself if it can be part of a path. Raises MatteError."""
+    """`shot` itself if it can be part of a path. Raises ChoiceError."""
     if not _SHOT.fullmatch(shot) or any(step in (".", "..") for step in shot.split("/")):
-        raise MatteError(
+        raise ChoiceError(
             f"the shot name {shot!r} cannot be part of a file name", "--shot", "use SEQ_010"
         )
     for step in shot.split("/"):
@@ -41,7 +42,7 @@ def _refuse_strange(name: str, what: str) -> None:
         refuse_strange_characters(name, what)
         refuse_unportable_name(name, what)
     except BadPath as problem:
-        raise MatteError(problem.message.rstrip(".")) from None
+        raise ChoiceError(problem.message.rstrip(".")) from None
 
 
 def expand_template(template: str, shot: str, part: str, version: int, frame: int) -> str:
@@ -51,7 +52,7 @@ def expand_template(template: str, shot: str, part: str, version: int, frame: in
     several steps (`SEQ/010`) makes folders; in the last step of the path its slashes become `_`.
 
     Raises:
-        MatteError: unknown fields, a format that does not fit, or a path that leaves the folder.
+        ChoiceError: unknown fields, a format that does not fit, or a path that leaves the folder.
     """
     check_template(template)
     check_shot(shot)
@@ -61,10 +62,10 @@ def expand_template(template: str, shot: str, part: str, version: int, frame: in
         path = folder.format(shot=shot, **values) + slash
         path += name.format(shot=shot.replace("/", "_"), **values)
     except (ValueError, TypeError) as error:
-        raise MatteError(f"the template does not fit ({error})", template) from None
+        raise ChoiceError(f"the template does not fit ({error})", template) from None
     steps = path.replace("\\", "/").split("/")
     if not name or path.startswith(("/", "\\")) or ".." in steps or ":" in steps[0]:
-        raise MatteError("the template leaves the output folder", template)
+        raise ChoiceError("the template leaves the output folder", template)
     for step in steps:
         if step != ".":
             _refuse_strange(step, "the file name")
@@ -72,21 +73,21 @@ def expand_template(template: str, shot: str, part: str, version: int, frame: in
 
 
 def check_template(template: str) -> None:
-    """Raises MatteError where a template's fields are unknown, or mattes would share a file."""
+    """Raises ChoiceError where a template's fields are unknown, or mattes would share a file."""
     try:
         fields = [name for _, name, _, _ in string.Formatter().parse(template) if name is not None]
     except ValueError as error:
-        raise MatteError(f"the template is not valid ({error})", template) from None
+        raise ChoiceError(f"the template is not valid ({error})", template) from None
     unknown = [name for name in fields if name not in _FIELDS]
     if unknown:
-        raise MatteError(
+        raise ChoiceError(
             f"the template has an unknown field {{{unknown[0]}}}",
             template,
             "the fields are " + ", ".join(f"{{{name}}}" for name in _FIELDS),
         )
     for needed in ("part", "frame"):
         if needed not in fields:
-            raise MatteError(
+            raise ChoiceError(
                 f"the template has no {{{needed}}}, so mattes would overwrite each other", template
             )
 
@@ -112,6 +113,11 @@ def report_path(out: Path, shot: str, version: int) -> Path:
 def sheet_path(out: Path, shot: str, version: int) -> Path:
     """`{out}/{shot}/{shot}_smite_v001.png`, the contact sheet."""
     return report_path(out, shot, version).with_suffix(".png")
+
+
+def page_path(out: Path, shot: str, version: int) -> Path:
+    """`{out}/{shot}/{shot}_smite_v001.html`, the review."""
+    return report_path(out, shot, version).with_suffix(".html")
 
 
 def loose_key(name: str) -> str:

@@ -11,13 +11,14 @@ from smite_server.naming import (
     DEFAULT_TEMPLATE,
     check_shot,
     expand_template,
+    page_path,
     report_path,
     sequence_pattern,
     sheet_path,
 )
-from smite_server.pixel_errors import MatteError
+from smite_server.pixel_errors import ChoiceError
 
-__all__ = ["SINGLE_FILE_STYLES", "OutputNames"]
+__all__ = ["SINGLE_FILE_STYLES", "OutputNames", "proxy_folder"]
 
 SINGLE_FILE_STYLES = ("layers", "cryptomatte")
 """Styles that hold all parts in one file a frame; `parts` has a file for each."""
@@ -26,6 +27,15 @@ NOTHING = ".0"
 """The format of a {part} that is there for the checks and writes nothing."""
 
 _STYLE_FIELD = re.compile(r"(?<!\{)\{style\}(?!\})")
+
+
+def proxy_folder(out: Path, proxy: int) -> Path:
+    """Where mattes of 1/`proxy` of the plate's size go: a folder of their own, or `out` for 1.
+
+    Their names are those of the full size, so that a path leads to the one or the other by a
+    single step, and a proxy is never taken for a delivery.
+    """
+    return out if proxy == 1 else out / f"proxy_{proxy}"
 
 
 @dataclass(frozen=True)
@@ -42,7 +52,7 @@ class OutputNames:
             {style} is the style's name. One file for all parts needs neither.
 
     Raises:
-        MatteError: a template that does not fit, or files of one frame that would share a path (a
+        ChoiceError: a template that does not fit, or files of one frame that would share a path (a
             part called `layers` next to the style; names that differ in case alone).
     """
 
@@ -55,20 +65,28 @@ class OutputNames:
     def __post_init__(self) -> None:
         strange = set(self.templates) - set(self.members)
         if strange:
-            raise MatteError(
+            raise ChoiceError(
                 f"a template is given for the style {min(strange)!r}, which the job does not write"
             )
         taken: dict[str, str] = {}
+        every = [member for _, member in self.each()]
+        if len(set(every)) < len(every):
+            twice = next(member for member in every if every.count(member) > 1)
+            raise ChoiceError(
+                f"the part {twice!r} has the name of an output style of the same job",
+                "",
+                "write that style in a job of its own, or rename the part",
+            )
         for style, member in self.each():
             if not member or set(member) & set('/\\\0<>:"|?*'):
-                raise MatteError(
+                raise ChoiceError(
                     f"the part {member!r} cannot be part of a file name", "", "use its slug"
                 )
             path = str(self.path(style, member, 0))
             file = f"the {style} file" if member == style else f"the file of the part {member!r}"
             holder = taken.setdefault(path.casefold(), file)
             if holder != file:
-                raise MatteError(
+                raise ChoiceError(
                     f"{holder} and {file} would overwrite each other",
                     path,
                     "use a template with {part} and {style}, or rename the part",
@@ -121,6 +139,11 @@ class OutputNames:
     def sheet(self) -> Path:
         """The contact sheet next to the mattes."""
         return sheet_path(self.out, self.shot, self.version)
+
+    @property
+    def page(self) -> Path:
+        """The review page next to the mattes."""
+        return page_path(self.out, self.shot, self.version)
 
     @property
     def flat_shot(self) -> str:

@@ -19,7 +19,7 @@ from smite_server.cryptomatte_ranks import rank_mattes
 from smite_server.exr_encoding import Channels, Compression
 from smite_server.geometry import Floats
 from smite_server.matte_values import Mattes
-from smite_server.pixel_errors import MatteError
+from smite_server.pixel_errors import ChoiceError
 
 __all__ = [
     "STYLES",
@@ -75,10 +75,10 @@ class OutputStyle(ABC):
 
     def __init__(self, parts: Sequence[str], compression: Compression = Compression.ZIP) -> None:
         if not parts:
-            raise MatteError("mattes without parts cannot be written", "", "name a part")
+            raise ChoiceError("mattes without parts cannot be written", "", "name a part")
         if len(set(parts)) != len(parts):
             twice = next(part for part in parts if parts.count(part) > 1)
-            raise MatteError(f"the part {twice!r} is named twice", "", "name every part once")
+            raise ChoiceError(f"the part {twice!r} is named twice", "", "name every part once")
         self.parts = tuple(parts)
         self.compression = compression
         self.header: Mapping[str, object] = {}
@@ -113,7 +113,7 @@ class LayersStyle(OutputStyle):
     With `with_plate` the file also has the plate as `R`, `G` and `B`.
 
     Raises:
-        MatteError: a part whose name cannot be a layer's, or more channels than hosts list.
+        ChoiceError: a part whose name cannot be a layer's, or more channels than hosts list.
     """
 
     name = "layers"
@@ -133,7 +133,7 @@ class LayersStyle(OutputStyle):
         self.with_plate = with_plate
         count = len(parts) * len(self.suffixes) + 3 * with_plate
         if count > _MOST_CHANNELS:
-            raise MatteError(
+            raise ChoiceError(
                 f"{len(parts)} layers have {count} channels, and hosts list {_MOST_CHANNELS}",
                 "",
                 "write alpha layers, or one sequence per part",
@@ -148,7 +148,7 @@ class LayersStyle(OutputStyle):
         }
         if self.with_plate:
             if frame.plate is None:
-                raise MatteError("layers with the plate need the plate's pixels")
+                raise ChoiceError("layers with the plate need the plate's pixels")
             channels |= _plate_channels(frame.plate, frame.mattes.dtype.type)
         yield self.name, channels
 
@@ -175,7 +175,7 @@ class CryptomatteStyle(OutputStyle):
         ranks: parts that a pixel can hold; even, because a layer holds two.
 
     Raises:
-        MatteError: a lossy compression, a type name or rank count that cannot be, or parts with
+        ChoiceError: a lossy compression, a type name or rank count that cannot be, or parts with
             the same ID.
     """
 
@@ -191,19 +191,19 @@ class CryptomatteStyle(OutputStyle):
     ) -> None:
         super().__init__(parts, compression)
         if not compression.lossless:
-            raise MatteError(
+            raise ChoiceError(
                 f"a Cryptomatte cannot be written with {compression.value}, which changes IDs",
                 "",
                 "use zip, zips or piz",
             )
         if not _LAYER.fullmatch(type_name):
-            raise MatteError(
+            raise ChoiceError(
                 f"the Cryptomatte type {type_name!r} cannot be a channel name",
                 "",
                 "use letters, digits and _, not a digit first",
             )
         if ranks % 2 or not 2 <= ranks <= 200:
-            raise MatteError(
+            raise ChoiceError(
                 f"a Cryptomatte cannot have {ranks} ranks", "", "give an even number, 2 to 200"
             )
         self.type_name = type_name
@@ -239,22 +239,22 @@ STYLES: Mapping[str, type[OutputStyle]] = {
 def make_style(
     name: str, parts: Sequence[str], compression: Compression = Compression.ZIP
 ) -> OutputStyle:
-    """The style called `name`, with its defaults. Raises MatteError for an unknown one."""
+    """The style called `name`, with its defaults. Raises ChoiceError for an unknown one."""
     if name not in STYLES:
-        raise MatteError(f"there is no output style {name!r}", "", "use " + ", ".join(STYLES))
+        raise ChoiceError(f"there is no output style {name!r}", "", "use " + ", ".join(STYLES))
     return STYLES[name](parts, compression)
 
 
 def check_layer_name(part: str) -> str:
-    """`part` itself if hosts list it as one layer. Raises MatteError."""
+    """`part` itself if hosts list it as one layer. Raises ChoiceError."""
     if not _LAYER.fullmatch(part) or len(part) > _LONGEST:
-        raise MatteError(
+        raise ChoiceError(
             f"the part {part!r} cannot be the name of a layer",
             "",
             "use its slug: letters, digits and _, not a digit first",
         )
     if part.lower() in _RESERVED:
-        raise MatteError(
+        raise ChoiceError(
             f"the part {part!r} would be taken for a channel set that hosts have already",
             "",
             "use another name than " + ", ".join(sorted(_RESERVED)),

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass
 from pathlib import Path
 
+import OpenEXR
+
 from smite_server.matte_encoder import MatteEncoder, MatteFrame
-from smite_server.mattes import write_whole
 from smite_server.output_names import OutputNames
 from smite_server.pixel_errors import MatteError
+from smite_server.whole_files import WholeFiles
 
-__all__ = ["OutputWriter", "WrittenFile"]
-
-_STALE_SECONDS = 3600.0
+__all__ = ["OutputWriter", "WrittenFile", "is_foreign"]
 
 
 @dataclass(frozen=True)
@@ -24,7 +23,7 @@ class WrittenFile:
         style: `parts`, `layers` or `cryptomatte`.
         member: the slug, or the style's name where one file holds all parts.
         path: where it lies.
-        replaced: whether a file of that name was there before.
+        replaced: whether a file of another job was there before.
     """
 
     style: str
@@ -50,13 +49,13 @@ class OutputWriter:
             raise MatteError("the names of the files are not those of the output styles")
         self.names = names
         self._encoder = encoder
-        self._prepared: set[Path] = set()
+        self._files = WholeFiles(encoder.metadata.job)
 
     def write(self, frame: MatteFrame) -> list[WrittenFile]:
         """Writes one frame.
 
         Returns:
-            Its files, in the order of the styles.
+            Its files, in the order of the styles; all are on the disk.
 
         Raises:
             MatteError: a wrong shape, a full disk, no right to write; no half file stays.
@@ -64,23 +63,19 @@ class OutputWriter:
         written: list[WrittenFile] = []
         for file in self._encoder.encode(frame):
             path = self.names.path(file.style, file.member, frame.number)
-            self._prepare(path.parent)
-            replaced = path.exists()
-            write_whole(path, file.data)
+            replaced = is_foreign(path, self._encoder.metadata.job)
+            self._files.write(path, file.data)
             written.append(WrittenFile(file.style, file.member, path, replaced))
+        self._files.settle(file.path for file in written)
         return written
 
-    def _prepare(self, folder: Path) -> None:
-        """Makes the folder, and once clears what a killed process left there long ago."""
-        if folder in self._prepared:
-            return
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-            for leftover in folder.glob(".*.smite-tmp*"):
-                if time.time() - leftover.lstat().st_mtime > _STALE_SECONDS:
-                    leftover.unlink(missing_ok=True)
-        except OSError as error:
-            raise MatteError(
-                f"the output folder cannot be made ({error.strerror})", folder
-            ) from None
-        self._prepared.add(folder)
+
+def is_foreign(path: Path, job: str) -> bool:
+    """Whether there is a file that another job has written, or nobody knows who."""
+    if not path.exists():
+        return False
+    try:
+        with OpenEXR.File(str(path), header_only=True) as file:
+            return bool(file.header().get("smite/job") != job)
+    except (OSError, RuntimeError, ValueError):
+        return True

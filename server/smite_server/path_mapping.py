@@ -19,8 +19,8 @@ from smite_protocol.specs import EvaluateSpec, LearnSpec, SegmentSpec, Spec
 RULES = "path_rules"
 """Where a job's ``resolved`` keeps the rules that its paths came in by."""
 _PATHS: Mapping[type[Spec], tuple[str, ...]] = {
-    LearnSpec: ("refs",),
-    SegmentSpec: ("out", "plate", "model"),
+    LearnSpec: ("refs", "ocio"),
+    SegmentSpec: ("out", "plate", "model", "ocio"),
     EvaluateSpec: ("out", "clip", "model"),
 }
 

@@ -4,7 +4,10 @@
 
     PixelError                what is wrong, where, and what would be right
     ├── PlateError            the shot's frames: missing, truncated, of different sizes
-    ├── MatteError            writing mattes: a full disk, a bad template, a wrong shape
+    ├── MatteError            writing mattes: no right to write, a wrong shape
+    │   ├── FullDiskError     no room
+    │   └── ChoiceError       what was asked for cannot be: a template, a style, a compression
+    │       └── VersionError  a version that is there already
     ├── ReferencesError       stills and their masks
     │   └── TruthError        the same, for the annotations that a clip is measured against
     └── ColourError           an unknown colour space, a broken OpenColorIO config
@@ -14,7 +17,17 @@ The worker maps each class to one code of the wire protocol.
 
 from __future__ import annotations
 
-__all__ = ["ColourError", "MatteError", "PixelError", "PlateError", "ReferencesError", "TruthError"]
+__all__ = [
+    "ChoiceError",
+    "ColourError",
+    "FullDiskError",
+    "MatteError",
+    "PixelError",
+    "PlateError",
+    "ReferencesError",
+    "TruthError",
+    "VersionError",
+]
 
 
 class PixelError(Exception):
@@ -50,6 +63,18 @@ class PlateError(PixelError):
 
 class MatteError(PixelError):
     """A matte, report or contact sheet cannot be written."""
+
+
+class FullDiskError(MatteError):
+    """There is no room for a file."""
+
+
+class ChoiceError(MatteError):
+    """Mattes cannot be written as they were asked for."""
+
+
+class VersionError(ChoiceError):
+    """The version that was asked for is there already."""
 
 
 class ReferencesError(PixelError):

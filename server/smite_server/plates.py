@@ -23,6 +23,7 @@ from smite_server.sequences import (
     expected_numbers,
     find_sequence,
 )
+from smite_server.time_codes import TimeCode
 
 __all__ = [
     "Geometry",
@@ -50,6 +51,7 @@ class PlateFrame:
         geometry: the windows and pixel aspect that mattes inherit.
         bad_pixels: how many pixels were NaN or Inf and have been replaced.
         held_from: the frame whose pixels these are, where `on_missing="hold"` filled a gap.
+        time_code: of this frame, where the plate says.
     """
 
     number: int
@@ -57,6 +59,7 @@ class PlateFrame:
     geometry: Geometry
     bad_pixels: int = 0
     held_from: int | None = None
+    time_code: TimeCode | None = None
 
 
 class Plate(ABC):
@@ -86,6 +89,10 @@ class Plate(ABC):
     @abstractmethod
     def read(self, number: int) -> PlateFrame:
         """Frame `number`. Cheap in ascending order. Raises PlateError."""
+
+    def second_reader(self) -> Plate:
+        """Another reader of this plate, whose place in it is its own; the caller closes it."""
+        return self
 
     @abstractmethod
     def _leave_out(self, number: int) -> bool:
@@ -206,7 +213,8 @@ class ImagePlate(Plate):
         image = read_image(self._files[source])
         pixels = place(image.pixels, image.header.geometry.data, self.geometry.data)
         held = None if source == number else source
-        return PlateFrame(number, pixels, self.geometry, image.bad_pixels, held)
+        code = _counted(image.header.time_code, number - source, self.frames_per_second)
+        return PlateFrame(number, pixels, self.geometry, image.bad_pixels, held, code)
 
     def _nearest(self, number: int) -> list[int]:
         """Frames with files: the ones before, nearest first, then the ones after."""
@@ -218,6 +226,13 @@ class ImagePlate(Plate):
             return False
         self.missing = tuple(sorted({*self.missing, number}))
         return True
+
+
+def _counted(code: TimeCode | None, frames: int, rate: float | None) -> TimeCode | None:
+    """The time code `frames` on, which it takes a rate to count; its own, 0 on."""
+    if code is None or not frames:
+        return code
+    return code.after(frames, rate) if rate else None
 
 
 def _scan(sequence: Sequence, wanted: tuple[int, ...]) -> tuple[dict[int, Header], dict[int, str]]:

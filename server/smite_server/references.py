@@ -58,6 +58,7 @@ def read_references(
     parts: Sequence[str] | None = None,
     groups: Groups = (),
     colour_space: str | None = None,
+    ocio: str | None = None,
     notes: list[str] | None = None,
 ) -> tuple[list[RawReference], list[str]]:
     """Reads every still of `folder` that has a mask.
@@ -69,6 +70,7 @@ def read_references(
             alphabet).
         groups: (new name, names to merge) pairs; a group takes the place of its first member.
         colour_space: of the stills; None takes what each file says, else what is usual.
+        ocio: the OpenColorIO config that it is a name of; see `ToDisplay`.
         notes: gets one sentence for each thing worth knowing, such as stills without masks.
 
     Returns:
@@ -90,7 +92,7 @@ def read_references(
         if not any(key in plan.label_of for key in still.painted):
             notes.append(f"{still.image.name} shows none of the parts and is left out")
             continue
-        references.append(_read(still, plan, colour_space))
+        references.append(_read(still, plan, colour_space, ocio))
     return references, list(plan.parts)
 
 
@@ -105,14 +107,14 @@ def _refuse_empty(stills: Iterable[Still], root: Path) -> None:
         )
 
 
-def _read(still: Still, plan: _Plan, colour_space: str | None) -> RawReference:
+def _read(still: Still, plan: _Plan, colour_space: str | None, ocio: str | None) -> RawReference:
     try:
         image = read_image(still.image)
     except UnreadableError as fault:
         raise ReferencesError(f"a still cannot be read ({fault})", still.image) from None
     geometry = image.header.geometry
     labels = still.labels(plan.label_of, geometry)
-    to_display = ToDisplay(colour_space or image.header.colour_space, str(still.image))
+    to_display = ToDisplay(colour_space or image.header.colour_space, str(still.image), ocio)
     rgb = to_display.apply(image.pixels)
     return RawReference(
         still.image.stem,

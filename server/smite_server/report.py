@@ -9,33 +9,14 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from smite_server.mattes import write_whole
+from smite_server.report_frames import FrameReport
+from smite_server.review import MEASURED_SIDE, Review
+from smite_server.whole_files import write_whole
 
-__all__ = ["FrameReport", "Report"]
+__all__ = ["FrameReport", "Report", "flat_files"]
 
-REPORT_VERSION = 1
-
-
-@dataclass(frozen=True)
-class FrameReport:
-    """How one frame went.
-
-    Attributes:
-        number: frame number.
-        confidence: 0..1, mean of the winning probability over the subject.
-        flicker: share of visible track steps from the frame before whose label changed; None for
-            the first frame and where nothing could be tracked.
-        seconds: of work for this frame.
-        bad_pixels: NaN and Inf pixels that were replaced.
-        held_from: the frame that stood in for a missing one.
-    """
-
-    number: int
-    confidence: float | None = None
-    flicker: float | None = None
-    seconds: float | None = None
-    bad_pixels: int = 0
-    held_from: int | None = None
+REPORT_VERSION = 2
+"""2: figures of each part in a frame, `review` and `markers`."""
 
 
 @dataclass
@@ -49,8 +30,9 @@ class Report:
         settings: everything that was asked for, as it was resolved.
         model: name, hash and backbone of the part model.
         plate: path, colour space, frame rate, size, pixel aspect.
-        files: slug -> path pattern.
+        styles: style -> slug, or the style where one file holds all parts -> path pattern.
         frames: one entry per finished frame.
+        review: what was judged of them; None before the end.
     """
 
     shot: str
@@ -59,8 +41,9 @@ class Report:
     settings: Mapping[str, Any] = field(default_factory=dict)
     model: Mapping[str, Any] = field(default_factory=dict)
     plate: Mapping[str, Any] = field(default_factory=dict)
-    files: Mapping[str, str] = field(default_factory=dict)
+    styles: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     frames: list[FrameReport] = field(default_factory=list)
+    review: Review | None = None
 
     def add(self, frame: FrameReport) -> None:
         """The next finished frame."""
@@ -76,7 +59,8 @@ class Report:
             "model": dict(self.model),
             "plate": dict(self.plate),
             "settings": dict(self.settings),
-            "files": dict(self.files),
+            "styles": {style: dict(files) for style, files in self.styles.items()},
+            "files": flat_files(self.styles),
             "timings": dict(timings),
             "summary": {
                 "frames": len(self.frames),
@@ -85,6 +69,9 @@ class Report:
                 "bad_pixels": sum(f.bad_pixels for f in self.frames),
                 "held_frames": [f.number for f in self.frames if f.held_from is not None],
             },
+            "review": self.review.entries() if self.review else [],
+            "markers": self.review.marks() if self.review else [],
+            "edge_motion_side": MEASURED_SIDE,
             "frames": [asdict(frame) for frame in self.frames],
         }
 
@@ -94,6 +81,11 @@ class Report:
             _plain(self.as_dict(**timings)), indent=1, ensure_ascii=False, allow_nan=False
         )
         write_whole(Path(path), (content + "\n").encode())
+
+
+def flat_files(styles: Mapping[str, Mapping[str, str]]) -> dict[str, str]:
+    """Slug, or style where one file holds all parts -> path pattern."""
+    return {member: path for files in styles.values() for member, path in files.items()}
 
 
 def _mean(values: list[float | None]) -> float | None:

@@ -15,31 +15,24 @@ import zmq
 from smite_protocol.endpoints import is_ipv6
 from smite_protocol.errors import (
     BadInput,
-    BadMessage,
     InternalError,
     NotAuthorised,
     NotGreeted,
     SmiteError,
-    VersionMismatch,
 )
 from smite_protocol.messages import (
-    PROTOCOL_MAX,
-    PROTOCOL_MIN,
     ErrorReply,
-    Hello,
     Message,
 )
 from smite_protocol.wire import (
     MAX_HEADER_BYTES,
     ZERO_COPY_BYTES,
     Buffer,
-    Header,
     decode_header,
     decode_message,
     encode,
 )
 
-from . import __version__
 from .config import ServerConfig
 from .guard import Guard, Peer
 from .handlers import Handlers
@@ -48,12 +41,14 @@ from .metrics import Metrics
 from .orphans import Orphans
 from .parts import Parts
 from .queue import Places
+from .refusals import check_version, tried
 from .retention import RetentionThread
 from .runner import Runner
 from .sessions import Sessions
 from .spool import Spool
 from .store import Store
 from .watchers import AHEAD_WITH_BYTES, Watchers
+from .writing import Later, Request, Writing
 
 log = structlog.get_logger(__name__)
 
@@ -112,6 +107,9 @@ class Router:
                 places=places,
             )
         )
+        self._writing = Writing(
+            self._context, config.limits.write_ahead_bytes, self._handle, self._answer
+        )
         self._retention = RetentionThread(config)
         self._looked = 0.0
         self._looked_for_orphans = 0.0
@@ -155,15 +153,16 @@ class Router:
         so the server ends, and the next one goes on from what is.
         """
         poller = zmq.Poller()
-        poller.register(self._socket, zmq.POLLIN)
-        for worker in self._runner.sockets:
-            poller.register(worker, zmq.POLLIN)
+        for source in (self._writing.socket, *self._runner.sockets):
+            poller.register(source, zmq.POLLIN)
         self._orphans.look()
         self._retention.start()
         try:
             while not self._runner.drained(stopping()) and not self._done():
+                poller.register(self._socket, 0 if self._writing.full else zmq.POLLIN)
                 poller.poll(POLL_MILLISECONDS)
                 self.metrics.begin_turn()
+                self._writing.look()
                 self._take_requests()
                 self._runner.tick()
                 self._look_after_clients()
@@ -173,6 +172,10 @@ class Router:
 
     def _close(self) -> None:
         self._retention.stop()
+        try:
+            self._writing.close()
+        except SmiteError as problem:
+            log.error("what was sent last is not answered", problem=problem.message)
         self._guard.close()
         try:
             self._runner.close()
@@ -192,7 +195,7 @@ class Router:
 
     def _take_requests(self) -> None:
         for _ in range(REQUESTS_PER_TURN):
-            if not self._socket.poll(0):
+            if self._writing.full or not self._socket.poll(0):
                 return
             identity, *frames = self._socket.recv_multipart(copy=False)
             peer = self._guard.peer(identity.bytes, frames[-1])
@@ -201,37 +204,51 @@ class Router:
                     self._take(peer, [frame.buffer for frame in frames])
 
     def _take(self, peer: Peer, frames: list[Buffer]) -> None:
-        """Answer one request; whatever goes wrong becomes an error reply."""
-        request, name = 0, ""
-        identity = peer.identity
-        message: Message | None = None
-        changed: str | None = None
-        self.metrics.received(sum(memoryview(frame).nbytes for frame in frames))
-        try:
-            header = decode_header(frames)
-            request, name = header.request, header.type
-            self._admit(peer, name)
-            check_version(header)
-            message = decode_message(header, frames, max_payload=self._config.limits.max_file_bytes)
-            name_in_log(request=message.type, job=getattr(message, "job", ""))
-            reply = self._handlers.handle(identity, message, peer.user or "")
-            changed = getattr(message, "job", None) if message.role == "request" else None
-        except SmiteError as problem:
-            reply = ErrorReply(code=problem.code, message=problem.message[:4096])
-        except Exception as problem:
-            log.exception("request failed", type=type(problem).__name__)
-            reply = ErrorReply(
-                code=InternalError.code,
-                message=f"The server failed at this request ({type(problem).__name__}: {problem});"
-                " its log has the details."[:4096],
-            )
+        """Read a request and have it done; whatever goes wrong becomes an error reply."""
+        request = Request(peer, sum(memoryview(frame).nbytes for frame in frames))
+        self.metrics.received(request.size)
+        problem = tried(lambda: self._read(request, frames))
+        if problem is None:
+            self._writing.take(request)
+        else:
+            self._reply(request, problem)
+
+    def _read(self, request: Request, frames: list[Buffer]) -> None:
+        header = decode_header(frames)
+        request.number, request.name = header.request, header.type
+        self._admit(request.peer, request.name)
+        check_version(header)
+        largest = self._config.limits.max_file_bytes
+        request.message = decode_message(header, frames, max_payload=largest)
+
+    def _handle(self, request: Request) -> None:
+        """Do what a request asks, and answer it now or when it is written."""
+        message, peer = request.message, request.peer
+        assert message is not None
+        with log_context():
+            name_in_log(request=message.type, job=request.job)
+            reply = tried(lambda: self._handlers.handle(peer.identity, message, peer.user or ""))
+            if isinstance(reply, Later):
+                self._writing.write(request, reply)
+            else:
+                self._reply(request, reply)
+
+    def _answer(self, request: Request, reply: Callable[[], Message]) -> None:
+        """Answer a request that was written."""
+        with log_context():
+            name_in_log(request=request.name, job=request.job)
+            self._reply(request, tried(reply))
+
+    def _reply(self, request: Request, reply: Message | None) -> None:
+        """Note how a request went, send the reply, tell those who watch its job."""
+        message, failed = request.message, isinstance(reply, ErrorReply)
         if isinstance(reply, ErrorReply):
             self.metrics.refused(reply.code)
-        self._guard.note(peer, name, message, reply)
+        self._guard.note(request.peer, request.name, message, reply)
         if reply is not None:
-            self._send(identity, reply, request)
-        if changed is not None and not isinstance(reply, ErrorReply):
-            self._watchers.changed(changed)
+            self._send(request.peer.identity, reply, request.number)
+        if message is not None and message.role == "request" and request.job and not failed:
+            self._watchers.changed(request.job)
 
     def _admit(self, peer: Peer, name: str) -> None:
         """Let a message in; the session of a key that was taken from the list ends here."""
@@ -298,21 +315,3 @@ class Router:
         if not self._sessions.ever:
             return quiet > timing.first_client
         return quiet > timing.private_linger and not self._store.open_jobs()
-
-
-def check_version(header: Header) -> None:
-    """Raise VersionMismatch when a hello shares no protocol version with this server.
-
-    Looked at before the other fields, which other versions may have changed.
-    """
-    if header.type != Hello.type:
-        return
-    low, high = (header.body.get(name) for name in ("protocol_min", "protocol_max"))
-    if not isinstance(low, int) or not isinstance(high, int):
-        raise BadMessage("A hello must have protocol_min and protocol_max as whole numbers.")
-    if low > PROTOCOL_MAX or high < PROTOCOL_MIN:
-        client = f"{low}" if low == high else f"{low} to {high}"
-        raise VersionMismatch(
-            f"The client speaks protocol {client} and this server (smite-comp {__version__})"
-            f" {PROTOCOL_MIN} to {PROTOCOL_MAX}; install the same smite-comp on both."
-        )

@@ -26,6 +26,7 @@ from .slots import Running, Slot
 from .spool import Spool
 from .store import Store
 from .worker_messages import (
+    CHECKPOINT_SUFFIX,
     WorkerCancel,
     WorkerCheckpoint,
     WorkerDone,
@@ -292,8 +293,7 @@ class Runner:
         """
         last = self._store.find(running.job).checkpoint
         self._store.change(running.job, checkpoint=file, attempts=1)
-        running.progressed = True
-        for path in self._spool.folder_of(running.job, "state").glob("[!.]*"):
+        for path in self._spool.folder_of(running.job, "state").glob(f"[!.]*{CHECKPOINT_SUFFIX}"):
             if path.name not in (last, file):
                 path.unlink(missing_ok=True)
 

@@ -14,7 +14,6 @@ class Running:
 
     Attributes:
         sent: Whether the worker was up and got it.
-        progressed: Whether a window was finished since.
         window: Frames of its windows; 0 while the worker has not told.
         kill_at: When a cancelled one is ended by force; None when it is not cancelled.
         stopping: The state it goes to at its next checkpoint; None when it was not asked to stop.
@@ -22,7 +21,6 @@ class Running:
 
     job: str
     sent: bool = False
-    progressed: bool = False
     window: int = 0
     kill_at: float | None = None
     stopping: State | None = None

@@ -13,16 +13,15 @@ from __future__ import annotations
 
 import errno
 import hashlib
-import os
 import re
 import shutil
-import zlib
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import msgpack
 
+from smite_protocol.checksums import is_whole
 from smite_protocol.errors import (
     BadChecksum,
     BadInput,
@@ -38,7 +37,7 @@ from smite_protocol.wire import Buffer
 
 from . import manifest
 from .config import Limits
-from .durable import make_synced_folder, sync_folders
+from .durable import make_synced_folder, sync_folders, write_synced
 from .jobs import Job, State
 from .manifest import Sent, add_to_manifest, read_manifest, rewrite_manifest
 from .thumbnails import THUMBNAIL
@@ -59,7 +58,11 @@ class _Upload:
 
 
 class Spool:
-    """The uploads of a server's jobs."""
+    """The uploads of a server's jobs.
+
+    `put_file` and `put_pixels` may be called by another thread (`writing`), one at a time. A job
+    must not be finished meanwhile; one may be closed, and is then closed again afterwards.
+    """
 
     def __init__(self, folder: Path, limits: Limits) -> None:
         self._folder = folder
@@ -225,11 +228,7 @@ class Spool:
         try:
             if not target.parent.exists():
                 make_synced_folder(target.parent)
-            with part.open("wb") as file:
-                for piece in pieces:
-                    file.write(piece)
-                file.flush()
-                os.fsync(file.fileno())
+            write_synced(part, *pieces)
             part.replace(target)
             sync_folders([target.parent])
             sent = Sent(size, digest.result())
@@ -268,7 +267,7 @@ def _digest(pieces: list[Buffer]) -> str:
 
 def check_checksum(name: str, data: Buffer, checksum: int | None) -> None:
     """Raise BadChecksum unless ``data`` has this CRC-32; None is not checked."""
-    if checksum is not None and zlib.crc32(data) != checksum:
+    if not is_whole(data, checksum):
         raise BadChecksum(f"{name} was changed on its way to the server; send it again.")
 
 

@@ -90,9 +90,9 @@ class StatusPage:
             ahead = reader.ahead()
         jobs = [to_map(job.info(with_result=False, ahead=ahead.get(job.job))) for job in found]
         running = [job.job for job in found if job.state is State.RUNNING]
-        health = self.health()
         spool = config.spool_folder
         disk = shutil.disk_usage(spool)
+        health = self._health(disk.free)
         return {
             "server": {
                 "id": self._live.server,
@@ -137,9 +137,10 @@ class StatusPage:
                 reader.last_number()
         except Exception as error:  # noqa: BLE001  (whatever it is, the store cannot be read)
             problem = f"The job store cannot be read ({error})."
-        return health_of(
-            self._metrics, self.free_bytes(), self._config.limits.low_disk_bytes, problem
-        )
+        return self._health(self.free_bytes(), problem)
+
+    def _health(self, free_bytes: int, problem: str | None = None) -> Health:
+        return health_of(self._metrics, free_bytes, self._config.limits.low_disk_bytes, problem)
 
     def metrics(self) -> bytes:
         """Return what Prometheus reads."""

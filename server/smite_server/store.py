@@ -21,12 +21,11 @@ from smite_protocol.errors import BadPath, DiskFull, InternalError, UnknownJob
 from . import queue
 from .jobs import Job, Matte, State, check_transition
 from .queue import Waiting
-from .store_rows import COLUMNS, from_row, marks, to_column
+from .store_rows import COLUMNS, OPEN, from_row, marks, to_column
 from .store_schema import SCHEMA_VERSION, STEPS
 
 BUSY_SECONDS = 10.0
 
-_OPEN = tuple(state.value for state in State if not state.final)
 _FINAL = tuple(state.value for state in State if state.final)
 _CHANGEABLE = frozenset(COLUMNS) - {"job", "kind", "name", "spec", "created", "state"}
 _PROGRESS = frozenset({"stage", "done", "total", "seconds_left"})
@@ -250,17 +249,17 @@ class Store:
         """Return how many of this server's jobs have not ended: all, or a user's."""
         condition = "" if user is None else " AND user = ?"
         (count,) = self._db.execute(
-            f"SELECT COUNT(*) FROM jobs WHERE server = ? AND state IN ({marks(_OPEN)}){condition}",
-            (self.server, *_OPEN, *(() if user is None else (user,))),
+            f"SELECT COUNT(*) FROM jobs WHERE server = ? AND state IN ({marks(OPEN)}){condition}",
+            (self.server, *OPEN, *(() if user is None else (user,))),
         ).fetchone()
         return int(count)
 
     def same_work(self, key: str) -> Job | None:
         """Return this server's unfinished job with this key, if there is one."""
         rows = self._db.execute(
-            f"SELECT * FROM jobs WHERE server = ? AND key = ? AND state IN ({marks(_OPEN)})"
+            f"SELECT * FROM jobs WHERE server = ? AND key = ? AND state IN ({marks(OPEN)})"
             " ORDER BY number LIMIT 1",
-            (self.server, key, *_OPEN),
+            (self.server, key, *OPEN),
         )
         return next(map(from_row, rows), None)
 
@@ -279,15 +278,15 @@ class Store:
         """Return the jobs that have not ended, oldest first: this server's, or the others'."""
         sign = "=" if own else "<>"
         rows = self._db.execute(
-            f"SELECT * FROM jobs WHERE server {sign} ? AND state IN ({marks(_OPEN)})"
+            f"SELECT * FROM jobs WHERE server {sign} ? AND state IN ({marks(OPEN)})"
             " ORDER BY number",
-            (self.server, *_OPEN),
+            (self.server, *OPEN),
         )
         return [from_row(row) for row in rows]
 
     def list_jobs(self, *, ended: bool, limit: int) -> list[Job]:
         """Return jobs of all servers, newest first; those that have ended if ``ended``."""
-        states = tuple(state.value for state in State) if ended else _OPEN
+        states = tuple(state.value for state in State) if ended else OPEN
         rows = self._db.execute(
             f"SELECT * FROM jobs WHERE state IN ({marks(states)}) ORDER BY number DESC LIMIT ?",
             (*states, limit),

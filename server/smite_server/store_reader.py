@@ -11,9 +11,9 @@ from smite_protocol.errors import BadPath
 
 from .jobs import State
 from .store import Store
+from .store_rows import OPEN, marks
 
 BUSY_SECONDS = 2.0
-_OPEN = ", ".join(f"'{state.value}'" for state in State if not state.final)
 
 
 class JobTimes(NamedTuple):
@@ -52,12 +52,11 @@ class StoreReader(Store):
     def times(self, after: int, jobs: Iterable[str] = ()) -> list[JobTimes]:
         """Return this server's jobs numbered above ``after``, those not ended, and ``jobs``."""
         wanted = list(jobs)
-        marks = ", ".join("?" for _ in wanted)
         rows = self._db.execute(
             "SELECT job, number, kind, lane, state, ready, error, created, started, finished"
-            f" FROM jobs WHERE server = ? AND (number > ? OR state IN ({_OPEN})"
-            f" OR job IN ({marks})) ORDER BY number",
-            (self.server, after, *wanted),
+            f" FROM jobs WHERE server = ? AND (number > ? OR state IN ({marks(OPEN)})"
+            f" OR job IN ({marks(wanted)})) ORDER BY number",
+            (self.server, after, *OPEN, *wanted),
         )
         return [
             JobTimes(**{**dict(row), "state": State(row["state"]), "ready": bool(row["ready"])})

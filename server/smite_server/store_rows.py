@@ -11,6 +11,8 @@ from .jobs import Job, State
 
 COLUMNS = tuple(Job.__dataclass_fields__)
 JSON_COLUMNS = ("spec", "resolved", "result")
+OPEN = tuple(state.value for state in State if not state.final)
+"""States of jobs that have not ended."""
 
 
 def marks(values: Sequence[str]) -> str:

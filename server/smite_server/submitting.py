@@ -11,7 +11,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from concurrent.futures import Future
 from dataclasses import replace
+from functools import partial
 from typing import Any, cast
 
 from smite_protocol.errors import (
@@ -44,6 +46,7 @@ from .orphans import can_run, surroundings
 from .parts import Parts
 from .path_mapping import RULES, kept_rules, map_spec
 from .queue import lane_of
+from .writing import Later
 
 BROKEN_OFF = frozenset(
     kind.code for kind in (ServerStopped, WorkerDied, DiskFull, OutOfMemory, MatteFailed)
@@ -154,18 +157,28 @@ class Submitting:
         there = job.checkpoint and (folder / job.checkpoint).is_file()
         return job.checkpoint if there else ""
 
-    def put(self, identity: bytes, message: PutFile | PutPixels) -> Message:
-        """Store a file or a frame; a full disk fails the job, a wrong checksum does not."""
+    def put(self, identity: bytes, message: PutFile | PutPixels) -> Later:
+        """Have a file or a frame stored; a full disk fails the job, a wrong checksum does not."""
         self._own_upload(identity, message.job)
-        try:
-            if isinstance(message, PutFile):
-                count = self._parts.spool.put_file(message)
-            else:
-                count = self._parts.spool.put_pixels(message)
-        except (JobFailed, InternalError) as problem:
-            self._parts.runner.fail(message.job, problem)
-            raise
-        return Received(job=message.job, count=count)
+        spool = self._parts.spool
+        if isinstance(message, PutFile):
+            return Later(message.job, partial(spool.put_file, message), self._received(message.job))
+        return Later(message.job, partial(spool.put_pixels, message), self._received(message.job))
+
+    def _received(self, name: str) -> Callable[[Future[int]], Message]:
+        def reply(written: Future[int]) -> Message:
+            parts = self._parts
+            if not parts.spool.is_open(name):  # the job has ended meanwhile
+                job = parts.store.find(name)
+                parts.spool.close(job)
+                raise _waits_for_nothing(job)
+            try:
+                return Received(job=name, count=written.result())
+            except (JobFailed, InternalError) as problem:
+                parts.runner.fail(name, problem)
+                raise
+
+        return reply
 
     def end_upload(self, identity: bytes, message: EndUpload) -> Message:
         """Queue a job whose files are there, or join the same work."""
@@ -196,7 +209,7 @@ class Submitting:
         user = parts.sessions.user(identity)
         mine = mine and (not user.proven or user.name == job.user)
         if job.ready or not mine or not parts.spool.is_open(name):
-            raise WrongState(f"Job {name} is {job.state.value} and waits for no files of yours.")
+            raise _waits_for_nothing(job)
         return job
 
     def left(self, client: str) -> None:
@@ -223,6 +236,10 @@ class Submitting:
             job.job,
             JobFailed("The client left before all files were sent; submit the job again."),
         )
+
+
+def _waits_for_nothing(job: Job) -> WrongState:
+    return WrongState(f"Job {job.job} is {job.state.value} and waits for no files of yours.")
 
 
 def check_can_run(job: Job, parts: Parts) -> None:

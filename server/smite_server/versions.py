@@ -1,4 +1,9 @@
-"""Versions of a shot's mattes: which there are, the next one, and what must not be overwritten."""
+"""Versions of a shot's mattes: which there are, the next one, and what must not be overwritten.
+
+A version that is being made is claimed by a hidden file beside the reports. It names the work that
+makes it, so that the same work, begun again after it was cancelled or killed, goes on in its own
+version and no other work does.
+"""
 
 from __future__ import annotations
 
@@ -12,10 +17,11 @@ from pathlib import Path
 
 from smite_server.naming import report_path
 from smite_server.output_names import NOTHING, OutputNames
-from smite_server.pixel_errors import MatteError
+from smite_server.pixel_errors import MatteError, VersionError
 
 __all__ = [
     "HIGHEST_VERSION",
+    "claim_next_version",
     "claim_version",
     "existing_versions",
     "next_version",
@@ -74,41 +80,83 @@ def next_version(names: OutputNames) -> int:
     return version
 
 
-def claim_version(names: OutputNames) -> OutputNames:
+def claim_next_version(names: OutputNames, work: str = "") -> OutputNames:
     """The names of the next version, which no other job gets from now on.
 
-    A hidden file beside the reports holds the number until mattes do, so that two jobs that ask at
-    once, on any machine, do not write their frames into one version. `release_claim` takes it
-    away; one that a killed job leaves costs a number and nothing else.
+    Two jobs that ask at once, on any machine, do not write their frames into one version. The same
+    work that was broken off gets its own version again.
+
+    Args:
+        work: what makes it; see `claim_version`.
 
     Raises:
         MatteError: no number is left, or no right to write.
     """
+    unfinished = _unfinished(names, work) if work else None
+    if unfinished is not None:
+        return unfinished
     for version in range(next_version(names), HIGHEST_VERSION + 1):
         claimed = replace(names, version=version)
         path = _claim_path(claimed)
-        try:
-            if _make(path):
+        with _claiming(path, version):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with contextlib.suppress(FileExistsError), path.open("x", encoding="utf-8") as file:
+                file.write(work)
                 return claimed
-        except OSError as error:
-            raise MatteError(
-                f"version {version} cannot be claimed ({error.strerror})", path
-            ) from None
     raise MatteError(f"the shot {names.shot} has no version left up to {HIGHEST_VERSION}")
 
 
-def _make(path: Path) -> bool:
-    """Makes an empty file and its folder; False where another made it before."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+def _unfinished(names: OutputNames, work: str) -> OutputNames | None:
+    """The version that this work claimed and has not finished."""
+    pattern = re.compile(_claims(re.escape(names.flat_shot)))
+    for name, _ in _entries(names.report.parent):
+        match = pattern.fullmatch(name)
+        if match:
+            claimed = replace(names, version=int(match["claimed"]))
+            if _claimed_by(_claim_path(claimed)) == work and not claimed.report.exists():
+                return claimed
+    return None
+
+
+def claim_version(
+    names: OutputNames, numbers: Iterable[int], work: str, *, overwrite: bool = False
+) -> None:
+    """Claims the very version of `names` for frames `numbers`.
+
+    Args:
+        work: what makes it, in a word that is the same for the same inputs and settings.
+        overwrite: take it whatever is there.
+
+    Raises:
+        VersionError: files are there that other work has made.
+        MatteError: no right to write.
+    """
+    path = _claim_path(names)
+    if not overwrite and not (_claimed_by(path) == work and not names.report.exists()):
+        refuse_overwrite(names, numbers)
+    with _claiming(path, names.version):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(work, encoding="utf-8")
+
+
+def _claimed_by(path: Path) -> str | None:
+    """The work that a claim names; None where there is none that can be read."""
     try:
-        path.open("x").close()
-    except FileExistsError:
-        return False
-    return True
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError):
+        return None
+
+
+@contextlib.contextmanager
+def _claiming(path: Path, version: int) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise MatteError(f"version {version} cannot be claimed ({error.strerror})", path) from None
 
 
 def release_claim(names: OutputNames) -> None:
-    """Takes a claim away, once the version has files or will never have any."""
+    """Takes a claim away, once the version has its report or will never have any file."""
     with contextlib.suppress(OSError):
         _claim_path(names).unlink(missing_ok=True)
 
@@ -123,9 +171,7 @@ def _claims(shot: str) -> str:
 
 
 def refuse_overwrite(names: OutputNames, numbers: Iterable[int]) -> None:
-    """Raises MatteError where a frame, the report or the sheet of this version is there already.
-
-    A job that goes on after a crash, or was asked to overwrite, does not call this.
+    """Raises VersionError where a frame, the report or the sheet of this version is there already.
 
     Args:
         names: of the version that is about to be written.
@@ -139,8 +185,9 @@ def refuse_overwrite(names: OutputNames, numbers: Iterable[int]) -> None:
     in_names = all("{version" in names.template(style) for style in names.members)
     other = "--version next" if in_names else "a template with {version}"
     count = f", {mattes} of its {len(wanted) - 2} files are there" if mattes else ""
-    raise MatteError(
-        f"version {names.version} of the shot {names.shot} was delivered{count}",
+    state = "was delivered" if names.report in there else "was begun by another job"
+    raise VersionError(
+        f"version {names.version} of the shot {names.shot} {state}{count}",
         min(there),
         f"use {other}, or ask for --overwrite",
     )

@@ -9,12 +9,12 @@ never read anything holds little. A matte is read from the disk when there is cr
 
 from __future__ import annotations
 
-import zlib
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from smite_protocol.checksums import checksum_of
 from smite_protocol.errors import PathMissing, UnknownJob
 from smite_protocol.messages import Finished, MatteReady, Message, Progress, StateChanged
 
@@ -241,7 +241,7 @@ def _with_bytes(matte: Matte) -> MatteReady:
         part=matte.part,
         slug=matte.slug,
         path=matte.relative,
-        checksum=zlib.crc32(data),
+        checksum=checksum_of(data),
         data=data,
     )
 

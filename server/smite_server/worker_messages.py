@@ -92,6 +92,10 @@ class WorkerProgress(WorkerMessage):
     memory_total: Optional[int] = wire_field("bytes it has", default=None, low=0)  # noqa: UP045
 
 
+CHECKPOINT_SUFFIX = ".safetensors"
+"""Of the files that a job's checkpoints are; what else lies beside them is the worker's own."""
+
+
 @dataclass(frozen=True)
 class MatteFile:
     """One finished matte."""

@@ -176,8 +176,8 @@ def test_clip_without_annotations(served: Smite, learned: Path, tmp_path: Path) 
             id="labels",
         ),
         pytest.param(
-            ["segment", "x.exr", "--model", "x", "--out", "o", "--style", "parts,layers"],
-            "leave out layers", id="a style of later versions",
+            ["segment", "x.exr", "--model", "x", "--out", "o", "--style", "parts,lairs"],
+            "no style 'lairs'", id="no such style",
         ),
         pytest.param(["watch", "0123456789ab"], "0123456789ab", id="no such job"),
         pytest.param(["jobs", "--server", "tcp://127.0.0.1:9"], "tcp://127.0.0.1:9",

@@ -7,14 +7,13 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-import OpenEXR
 import psutil
 import pytest
 
-from smite_protocol import LearnSpec, SegmentSpec
+from smite_protocol import SegmentSpec
 from smite_protocol.errors import DiskFull, MatteFailed
 from tests.support import footage
-from tests.support.servers import ServerUnderTest, running_server
+from tests.support.servers import ServerUnderTest, learned_server
 
 FRAMES = 24
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="tmpfs and rlimits of Linux")
@@ -25,9 +24,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerUnderTest
     stage = tmp_path_factory.mktemp("stage")
     footage.write_references(stage / "refs")
     footage.write_plate(stage / "plate", FRAMES)
-    with running_server(tmp_path_factory.mktemp("home"), roots=(stage,)) as found:
-        with found.client() as client:
-            client.wait(client.submit(LearnSpec(name="cart", refs=str(stage / "refs"))))
+    with learned_server(tmp_path_factory.mktemp("home"), stage) as found:
         yield found
 
 
@@ -55,8 +52,7 @@ def whole_mattes(folder: Path) -> list[Path]:
     """All files with a matte's name; every one can be read to its end."""
     found = sorted(path for path in folder.rglob("*.exr") if not path.name.startswith("."))
     for path in found:
-        with OpenEXR.File(str(path)) as file:
-            assert file.channels()["A"].pixels.shape == (footage.HEIGHT, footage.WIDTH)
+        assert footage.read_alpha(path)[1].shape == (footage.HEIGHT, footage.WIDTH)
     return found
 
 

@@ -23,9 +23,12 @@ from tests.protocol.raw_client import RawClient
 from tests.support import footage
 from tests.support.proxy import Faults, Proxy
 from tests.support.servers import ServerUnderTest, running_server, wait_for
+from tests.support.specs import segment_by_path
 
 FRAMES = 12
 MATTES = [*range(1, 2 * FRAMES + 1)]
+WITH_REPORT = [*MATTES, len(MATTES) + 1, len(MATTES) + 2]
+"""What a job tells of whose results come back: report and contact sheet too."""
 
 
 class Lives:
@@ -72,13 +75,7 @@ def lives(tmp_path_factory: pytest.TempPathFactory, stage: Path) -> Iterator[Liv
 
 
 def by_path(stage: Path, out: str, **settings: object) -> SegmentSpec:
-    return SegmentSpec(
-        model="cart",
-        plate=str(stage / "plate"),
-        out=str(stage / out),
-        shot="s",
-        settings={"window": 2, **settings},
-    )
+    return segment_by_path(stage, out, **{"window": 2, **settings})
 
 
 def mattes_of(client: Client, job: str) -> dict[str, bytes]:
@@ -91,7 +88,7 @@ def mattes_of(client: Client, job: str) -> dict[str, bytes]:
             found[event.path] = bytes(event.data or b"")
         if isinstance(event, Finished):
             event.raise_for_state()
-    assert seqs == MATTES
+    assert seqs == WITH_REPORT
     return found
 
 
@@ -129,7 +126,7 @@ def test_upload_goes_on_over_kill_9(lives: Lives, stage: Path) -> None:
     with Client(lives.endpoint) as client:
         spec = SegmentSpec(model="cart", shot="s")
         job = client.submit(spec, plate=plate())  # type: ignore[arg-type]
-        assert len(mattes_of(client, job)) == len(MATTES)
+        assert len(mattes_of(client, job)) == len(WITH_REPORT)
 
 
 def test_damaged_bytes_both_ways_change_nothing(lives: Lives, stage: Path) -> None:
@@ -140,7 +137,7 @@ def test_damaged_bytes_both_ways_change_nothing(lives: Lives, stage: Path) -> No
         through = mattes_of(client, job)
     made = lives.server.config.spool_folder / job / "out"
     assert through == {name: (made / name).read_bytes() for name in through}
-    assert len(through) == len(MATTES)
+    assert len(through) == len(WITH_REPORT)
     assert proxy.counts["corrupted put_file"] > 0
     assert proxy.counts["corrupted matte_ready"] > 0
 
@@ -178,6 +175,6 @@ def test_client_written_from_the_document_pauses_and_resumes(lives: Lives, stage
                 assert len(seqs) < len(MATTES)
                 client.ask("resume", {"job": job})
     client.close()
-    assert seqs == MATTES
+    assert seqs == WITH_REPORT
     assert "paused" in states
     assert states[-1] == "done"

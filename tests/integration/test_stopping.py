@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 
 from tests.support import footage
-from tests.support.command import FAST, Smite, wait_for
+from tests.support.command import FAST, Smite
+from tests.support.servers import wait_for
 
 LONG = 400
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
@@ -46,7 +47,7 @@ def test_ctrl_c_cancels_within_two_seconds(
     """The signal goes to the whole process group, as from a terminal."""
     process = private.start("segment", long_plate, "--model", "cart", "--out", tmp_path,
                             *FAST, "--shot", "interrupted")  # fmt: skip
-    wait_for("the first mattes", lambda: has_mattes(tmp_path, process), 120)
+    wait_for(lambda: has_mattes(tmp_path, process), 120, "the first mattes")
     started = time.monotonic()
     os.killpg(process.pid, signal.SIGINT)
     _, err = process.communicate(timeout=20)
@@ -55,10 +56,11 @@ def test_ctrl_c_cancels_within_two_seconds(
     assert "Traceback" not in err
     assert "cancel" in err.splitlines()[-1]
     assert seconds < 2.5, f"{seconds:.1f} s"
-    job = wait_for("the cancelled job", lambda: newest_job(private, "interrupted"))
+    job = wait_for(lambda: newest_job(private, "interrupted"), 60, "the cancelled job")
     assert job["state"] == "cancelled"
     assert 0 < len(mattes(tmp_path)) < 2 * LONG
-    assert not [path for path in tmp_path.rglob("*") if path.name.startswith(".")]
+    hidden = [path.suffix for path in tmp_path.rglob("*") if path.name.startswith(".")]
+    assert hidden == [".claim"], "the version is kept for the same work"
 
 
 def test_a_killed_client_loses_nothing(
@@ -69,16 +71,16 @@ def test_a_killed_client_loses_nothing(
     plate = footage.write_plate(stage / "killed", frames)
     process = private.start("segment", plate, "--model", "cart", "--out", tmp_path,
                             *FAST, "--shot", "killed")  # fmt: skip
-    wait_for("the first mattes", lambda: has_mattes(tmp_path, process), 120)
+    wait_for(lambda: has_mattes(tmp_path, process), 120, "the first mattes")
     process.kill()
     process.communicate()
     assert len(mattes(tmp_path)) < 2 * frames
-    job = wait_for("the job of the killed client", lambda: newest_job(private, "killed"))
+    job = wait_for(lambda: newest_job(private, "killed"), 60, "the job of the killed client")
     assert job["state"] == "running"
     watched = private.json("watch", job["job"])
     assert watched["state"] == "done"
     assert len(mattes(tmp_path)) == 2 * frames
-    wait_for("the end of the private server", lambda: not private_servers(private), 30)
+    wait_for(lambda: not private_servers(private), 30, "the end of the private server")
 
 
 def private_servers(smite: Smite) -> list[Path]:
@@ -104,8 +106,9 @@ def test_detach_returns_at_once_and_cancel_stops_the_job(
     )
     job = found["job"]
     state = wait_for(
-        "the start of the job",
         lambda: (newest_job(private, "detached") or {}).get("state") == "running",
+        60,
+        "the start of the job",
     )
     assert state
     assert private.json("cancel", job[:6])["state"] == "cancelled"

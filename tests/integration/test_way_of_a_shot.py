@@ -11,14 +11,9 @@ import pytest
 
 from tests.support import footage
 from tests.support.command import FAST, Smite
+from tests.support.footage import read_alpha
 
 SLUGS = ("body", "left_wheel")
-
-
-def read_alpha(path: Path) -> tuple[dict[str, object], np.ndarray]:
-    """Return header and alpha of a matte."""
-    with OpenEXR.File(str(path)) as file:
-        return dict(file.header()), np.array(file.channels()["A"].pixels)
 
 
 @pytest.fixture(scope="module")
@@ -30,6 +25,11 @@ def segmented(
     plate = stage / "plate" / "cart.####.png"
     found = served.json("segment", plate, "--model", "cart", "--out", out, *FAST)
     return out, found
+
+
+@pytest.fixture
+def one_frame() -> tuple[str, ...]:
+    return (*FAST, "--frames", "1002")
 
 
 def test_learn_prints_what_the_product_promises(served: Smite, learned: Path, stage: Path) -> None:
@@ -108,6 +108,89 @@ def test_an_odd_frame_keeps_its_windows(served: Smite, learned: Path, tmp_path: 
     assert found["files"]["body"].endswith("odd_body_v003.####.exr")
     report = json.loads((out / "odd" / "odd_smite_v003.json").read_text(encoding="utf-8"))
     assert "NaN" not in json.dumps(report)
+
+
+def test_every_style_of_one_job(
+    served: Smite, learned: Path, stage: Path, tmp_path: Path, one_frame: tuple[str, ...]
+) -> None:
+    """Three styles, as asked for; every file says what it is; the report names them all."""
+    found = served.json(
+        "segment", stage / "plate" / "cart.####.png", "--model", "cart", "--out", tmp_path,
+        *one_frame, "--style", "parts,layers,cryptomatte", "--precision", "float",
+        "--compression", "piz", "--layers", "rgba", "--with-plate",
+        "--owner", "A Studio", "--comment", "for the lead",
+    )  # fmt: skip
+    assert {style: sorted(files) for style, files in found["styles"].items()} == {
+        "parts": sorted(SLUGS), "layers": ["layers"], "cryptomatte": ["cryptomatte"],
+    }  # fmt: skip
+    assert found["files"]["layers"].endswith("/cart/layers/cart_layers_v001.####.exr")
+    with OpenEXR.File(
+        found["files"]["layers"].replace("####", "1002"), separate_channels=True
+    ) as file:
+        header, channels = dict(file.header()), file.channels()
+        layers = {name: np.array(channel.pixels) for name, channel in channels.items()}
+    assert set(layers) == {f"{slug}.{c}" for slug in SLUGS for c in "RGBA"} | set("RGB")
+    assert header["owner"] == "A Studio"
+    assert header["comments"] == "for the lead"
+    assert header["compression"] == OpenEXR.PIZ_COMPRESSION
+    assert header["smite/model"] == "cart"
+    assert header["smite/sourcePlate"].endswith("cart.####.png")
+    for slug in SLUGS:
+        _, alpha = read_alpha(Path(found["files"][slug].replace("####", "1002")))
+        assert alpha.dtype == np.float32
+        for channel in "RGBA":
+            np.testing.assert_array_equal(layers[f"{slug}.{channel}"], alpha)
+    report = json.loads(Path(found["report"]).read_text(encoding="utf-8"))
+    assert report["styles"] == found["styles"]
+
+
+def test_edges_are_made_as_asked(
+    served: Smite, learned: Path, stage: Path, tmp_path: Path, one_frame: tuple[str, ...]
+) -> None:
+    plate = stage / "plate" / "cart.####.png"
+    soft = {}
+    for edges in ("hard", "soft", "fine"):
+        found = served.json(
+            "segment", plate, "--model", "cart", "--out", tmp_path / edges, *one_frame,
+            "--edges", edges,
+        )  # fmt: skip
+        _, alpha = read_alpha(Path(found["files"]["body"].replace("####", "1002")))
+        soft[edges] = int(np.count_nonzero((alpha > 0) & (alpha < 1)))
+        assert np.count_nonzero(alpha)
+    assert soft["hard"] == 0
+    assert soft["soft"] > 0
+    assert soft["fine"] != soft["soft"]
+
+
+def test_a_proxy_goes_into_a_folder_of_its_own(
+    served: Smite, learned: Path, stage: Path, tmp_path: Path, one_frame: tuple[str, ...]
+) -> None:
+    plate = stage / "plate" / "cart.####.png"
+    found = served.json("segment", plate, "--model", "cart", "--out", tmp_path, *one_frame,
+                        "--proxy", "2")  # fmt: skip
+    header, alpha = read_alpha(tmp_path / "proxy_2/cart/body/cart_body_v001.1002.exr")
+    assert alpha.shape == (footage.HEIGHT // 2, footage.WIDTH // 2)
+    assert [list(corner) for corner in header["displayWindow"]][1] == [
+        footage.WIDTH // 2 - 1, footage.HEIGHT // 2 - 1,
+    ]  # fmt: skip
+    assert found["report"] == str(tmp_path / "proxy_2/cart/cart_smite_v001.json")
+    served.json("segment", plate, "--model", "cart", "--out", tmp_path, *one_frame)
+
+
+def test_a_delivered_version_is_kept(
+    served: Smite, learned: Path, stage: Path, tmp_path: Path, one_frame: tuple[str, ...]
+) -> None:
+    """The same version is refused, the next one is made, and it is overwritten when asked."""
+    asked = ("segment", stage / "plate" / "cart.####.png", "--model", "cart", "--out", tmp_path)
+    first = served.json(*asked, *one_frame)
+    refused = served.refuses(*asked, *one_frame)
+    assert "Version 1 of the shot cart was delivered" in refused
+    assert "--version next" in refused
+    second = served.json(*asked, *one_frame, "--version", "next")
+    assert (first["version"], second["version"]) == (1, 2)
+    latest = tmp_path / "cart" / "cart_smite_latest.json"
+    assert json.loads(latest.read_text(encoding="utf-8"))["version"] == 2
+    assert served.json(*asked, *one_frame, "--overwrite")["overwrote"] == len(SLUGS)
 
 
 def test_frames_go_by_wire_to_a_server_that_takes_no_paths(

@@ -21,6 +21,7 @@ from smite_protocol.errors import (
     ServerUnreachable,
 )
 from smite_protocol.uploads import files_of_plate, files_of_references
+from tests.support.servers import free_endpoint
 
 PUBLIC = [
     "Client", "ConnectionState", "ConnectionStatus", "DEFAULT_ENDPOINT", "DoctorSpec",
@@ -76,16 +77,10 @@ def test_endpoints_refused(given: str, says: str) -> None:
         Client(given)
 
 
-def free_port() -> int:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return int(found.getsockname()[1])
-
-
 def test_nobody_at_home_is_one_sentence_in_time() -> None:
     begun = time.monotonic()
     with pytest.raises(ServerUnreachable, match=r"No SMITE server answers at tcp://127.*serve"):
-        Client(f"tcp://127.0.0.1:{free_port()}", timeout=0.5).connect()
+        Client(free_endpoint(), timeout=0.5).connect()
     assert time.monotonic() - begun < 3.0
 
 

@@ -10,11 +10,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from smite_protocol import LearnSpec
+from smite_protocol.events import ABOUT_SHOT
 from tests.protocol.raw_client import RawClient, RefusedError
 from tests.support import footage
 from tests.support.raw_server import JOB, RawServer, finished, job_reply, matte
-from tests.support.servers import ServerUnderTest, running_server, wait_for
+from tests.support.servers import ServerUnderTest, learned_server, wait_for
 
 EXR_MAGIC = b"\x76\x2f\x31\x01"
 FRAMES = 6
@@ -26,9 +26,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerUnderTest
     stage = tmp_path_factory.mktemp("stage")
     footage.write_references(stage / "refs")
     footage.write_plate(stage / "plate", FRAMES)
-    with running_server(tmp_path_factory.mktemp("home"), roots=(stage,)) as found:
-        with found.client() as client:
-            client.wait(client.submit(LearnSpec(name="cart", refs=str(stage / "refs"))))
+    with learned_server(tmp_path_factory.mktemp("home"), stage) as found:
         yield found
 
 
@@ -69,15 +67,22 @@ def test_greeted(client: RawClient, server: ServerUnderTest) -> None:
 
 def test_pixels_there_and_mattes_back(client: RawClient) -> None:
     job = upload(client, "there_and_back")
-    mattes, states = [], []
+    mattes, about, states = [], [], []
     for kind, body, raw in client.watch(job):
-        if kind == "matte_ready":
+        if kind == "matte_ready" and body["frame"] == ABOUT_SHOT:
+            about.append((body["slug"], body["path"].rpartition(".")[2], raw is not None))
+        elif kind == "matte_ready":
             assert raw is not None
             assert raw.startswith(EXR_MAGIC)
             mattes.append(body["seq"])
         if kind in ("state_changed", "finished"):
             states.append(body["state"])
     assert mattes == list(range(1, 2 * FRAMES + 1))
+    assert about == [
+        ("_contact_sheet", "png", True),
+        ("_review", "html", True),
+        ("_report", "json", True),
+    ]
     assert states[-1] == "done"
 
 

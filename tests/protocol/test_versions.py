@@ -1,4 +1,4 @@
-"""A client of protocol 2 with a server of protocol 1, which refuses what it does not know."""
+"""A client of today with a server of protocol 1, which refuses what it does not know."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import pytest
 
 from smite_protocol import Client, DoctorSpec, MatteReady, WireFile
 from smite_protocol.errors import VersionMismatch
+from smite_protocol.messages import PROTOCOL_MAX
 from tests.support.raw_server import JOB, RawServer, finished, job_reply, matte
 
 
@@ -24,7 +25,7 @@ def test_greets_again_as_version_1_did(old: RawServer) -> None:
     first, second = old.of_type("hello")[:2]
     assert first.body["user"] == "anna"
     assert "user" not in second.body
-    assert second.body["protocol_max"] == 2
+    assert second.body["protocol_max"] == PROTOCOL_MAX
 
 
 def test_user_is_told_to_a_server_that_knows_users() -> None:

@@ -122,7 +122,7 @@ class TestRefused:
     def test_job_of_wrong_type_or_form(self, job: Any) -> None:
         refusal(packed(b={"job": job}))
 
-    @pytest.mark.parametrize("version", [0, 10_000, "1", 1.0, True])
+    @pytest.mark.parametrize("version", [-1, 10_000, "1", 1.0, True])
     def test_version_out_of_range_or_type(self, version: Any) -> None:
         spec = {"kind": "segment", "model": "a", "version": version}
         assert "spec.version" in refusal(packed(t="submit", b={"spec": spec}))
@@ -181,8 +181,18 @@ class TestRefused:
 
 
 def test_sender_hears_of_its_mistake_before_sending() -> None:
-    with pytest.raises(BadMessage, match="version is 0; it must be from 1 to 9999"):
-        encode(m.Submit(spec=m.SegmentSpec(model="a", version=0)))
+    with pytest.raises(BadMessage, match="version is -1; it must be from 0 to 9999"):
+        encode(m.Submit(spec=m.SegmentSpec(model="a", version=-1)))
+
+
+@pytest.mark.parametrize("asked", [{"styles": ("layers",)}, {"edges": "hard"}, {"proxy": 2}])
+def test_what_an_older_server_would_make_otherwise_is_not_sent(asked: dict[str, Any]) -> None:
+    name = next(iter(asked))
+    spec = m.SegmentSpec(model="a", **asked)
+    with pytest.raises(BadMessage, match=f"speaks protocol 2, which has no '{name}'"):
+        encode(m.Submit(spec=spec), version=2)
+    encode(m.Submit(spec=spec), version=3)
+    encode(m.Submit(spec=m.SegmentSpec(model="a")), version=1)
 
 
 @given(st.binary(max_size=200))

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from smite_protocol import Client, LearnSpec
+from smite_protocol import Client
 from tests.support import footage
-from tests.support.servers import ServerUnderTest, running_server
+from tests.support.servers import ServerUnderTest, learned_server
 
 
 @pytest.fixture(scope="module")
@@ -25,9 +25,7 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def server(stage: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerUnderTest]:
     """A server that may touch ``stage``, with the part model ``cart`` learned."""
-    with running_server(tmp_path_factory.mktemp("home"), roots=(stage,)) as found:
-        with found.client() as client:
-            client.wait(client.submit(LearnSpec(name="cart", refs=str(stage / "refs"))))
+    with learned_server(tmp_path_factory.mktemp("home"), stage) as found:
         yield found
 
 

@@ -9,13 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from smite_server.audit import FILE_NAME, SAME_IN_A_WHILE, WHILE_SECONDS, AuditLog
+from tests.support.clocks import Clock
 
-
-class Clock:
-    now = 1_800_000_000.0
-
-    def __call__(self) -> float:
-        return self.now
+NOW = 1_800_000_000.0
 
 
 def lines(folder: Path) -> list[dict[str, Any]]:
@@ -23,7 +19,7 @@ def lines(folder: Path) -> list[dict[str, Any]]:
 
 
 def test_a_line_says_who_what_and_when(tmp_path: Path) -> None:
-    AuditLog(tmp_path, clock=Clock()).write("submit", user="anna", key="", job="j1", ahead=0)
+    AuditLog(tmp_path, clock=Clock(NOW)).write("submit", user="anna", key="", job="j1", ahead=0)
     assert lines(tmp_path) == [
         {
             "when": "2027-01-15T08:00:00.000+00:00",
@@ -52,7 +48,7 @@ def test_a_line_is_short_whatever_is_sent(tmp_path: Path) -> None:
 
 
 def test_a_flood_is_counted_not_written(tmp_path: Path) -> None:
-    clock = Clock()
+    clock = Clock(NOW)
     log = AuditLog(tmp_path, clock=clock)
     for _ in range(5000):
         log.write("bad message", by="peer 1", code="bad_message")

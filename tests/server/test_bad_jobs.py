@@ -14,6 +14,7 @@ from tests.support.servers import ServerUnderTest, running_server
 def segment(**changes: object) -> SegmentSpec:
     given: dict[str, object] = {
         "model": "cart", "plate": "{stage}/plate", "out": "{stage}/bad", "shot": "bad",
+        "overwrite": True,
     }  # fmt: skip
     return SegmentSpec(**{**given, **changes})  # type: ignore[arg-type]
 
@@ -33,7 +34,7 @@ AT_ONCE = [
     pytest.param(segment(out="/proc/x"), "path_refused", "outside the folders", id="out outside"),
     pytest.param(segment(out="{stage}/refs/labels.json"), "bad_path", "is a file", id="out a file"),
     pytest.param(
-        segment(version=0), "bad_message", "version is 0; it must be from 1", id="version"
+        segment(version=-1), "bad_message", "version is -1; it must be from 0", id="version"
     ),
     pytest.param(
         segment(quality="best"), "bad_message", "'draft', 'standard', 'paper'", id="quality"

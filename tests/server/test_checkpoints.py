@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,10 @@ import pytest
 from structlog.testing import capture_logs
 
 from smite_protocol.errors import JobCancelled
+from smite_protocol.specs import NEXT_VERSION
 from smite_server import durable
+from smite_server.pixel_errors import MatteError
+from smite_server.worker import segment
 from tests.support import footage
 from tests.support.shots import JOB, Killed, Line, ShotUnderTest, write_model
 
@@ -71,21 +75,37 @@ def arm(monkeypatch: pytest.MonkeyPatch, countdown: Countdown) -> None:
 
     monkeypatch.setattr(os, "fsync", counted_sync)
     monkeypatch.setattr(Path, "replace", counted_rename)
+    # Thumbnails come by the clock, so that each run would have other moments.
+    monkeypatch.setattr(segment, "update_thumbnail", lambda *_: None)
 
 
-@pytest.mark.parametrize("settings", [{"window": 3}, OVERLAPPING], ids=["apart", "overlapping"])
+ALL_STYLES = {"styles": ("parts", "layers", "cryptomatte"), "version": NEXT_VERSION}
+
+
+@pytest.mark.parametrize(
+    ("settings", "asked", "files"),
+    [({"window": 3}, {}, 2), (OVERLAPPING, {}, 2), (OVERLAPPING, ALL_STYLES, 4)],
+    ids=["apart", "overlapping", "all styles of the next version"],
+)
 def test_a_shot_killed_at_any_moment_ends_with_the_same_files(
-    stage: Path, tmp_path: Path, settings: dict[str, int], monkeypatch: pytest.MonkeyPatch
+    stage: Path,
+    tmp_path: Path,
+    settings: dict[str, int],
+    asked: dict[str, Any],
+    files: int,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     found = shot(stage, tmp_path, **settings, log=str(tmp_path / "windows.txt"))
+    found.asked = asked
     moments = Countdown()
     with monkeypatch.context() as patched:
         arm(patched, moments)
         found.run(Line(moments))
     expected, all_windows = found.result(), windows(found)
-    assert len(expected) == 2 * FRAMES + 2
+    assert len(expected) == files * FRAMES + len(("report", "page", "sheet", "latest"))
+    assert not list(tmp_path.rglob("*.claim"))
     # Every seventh moment comes by each kind: of a frame (sync, rename, told), of a checkpoint...
-    for moment in range(0, moments.passed, 7):
+    for moment in range(0, moments.passed, 7 if files == 2 else 11):
         found.clear()
         countdown = Countdown(moment)
         first = Line(countdown)
@@ -208,7 +228,25 @@ def test_own_files_of_an_earlier_attempt_are_not_counted_as_overwritten(
 ) -> None:
     line = stopped_after(overlapping, 2)
     assert overlapping.run(Line(), checkpoint=line.checkpoints[-1])["overwrote"] == 0
+    with pytest.raises(MatteError, match="Version 1 of the shot s was delivered"):
+        overlapping.run(Line(), job="fedcba654321")
+    overlapping.asked = {"overwrite": True}
     assert overlapping.run(Line(), job="fedcba654321")["overwrote"] == 2 * FRAMES
+
+
+def test_work_that_was_broken_off_goes_on_in_its_own_version(overlapping: ShotUnderTest) -> None:
+    """Also as a new job; other work is refused the version, or gets the next one."""
+    overlapping.asked = {"version": NEXT_VERSION}
+    first = stopped_after(overlapping, 1)
+    again = overlapping.run(Line(), job="fedcba654321")
+    assert (again["version"], again["overwrote"]) == (1, 2 * len(first.mattes_told) + 2)
+    assert overlapping.run(Line(), job="0123456789ab")["version"] == 2
+    overlapping.asked = {"version": 3}
+    shutil.rmtree(overlapping.state)
+    stopped_after(overlapping, 1)
+    overlapping.asked = {"version": 3, "edges": "hard"}
+    with pytest.raises(MatteError, match="Version 3 of the shot s was begun by another job, 8 of"):
+        overlapping.run(Line(), job="aaaabbbbcccc")
 
 
 def test_a_checkpoint_that_cannot_be_written_costs_no_mattes(
@@ -223,7 +261,7 @@ def test_a_checkpoint_that_cannot_be_written_costs_no_mattes(
         overlapping.run(line)
     assert line.checkpoints == []
     assert len(line.mattes_told) == FRAMES
-    assert list(overlapping.state.iterdir()) == []
+    assert [path.name for path in overlapping.state.iterdir()] == ["version"]
     assert "No space left" in logs[0]["problem"]
 
 

@@ -180,6 +180,29 @@ def test_a_studio_config_with_interchange_roles(
     )
 
 
+def test_the_jobs_own_config_comes_before_the_studios(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own, studio = tmp_path / "own.ocio", tmp_path / "studio.ocio"
+    for config, gain in ((own, 3), (studio, 2)):
+        more = "  - !<ColorSpace> {name: lin_srgb, encoding: scene-linear}\n"
+        text = STUDIO.format(version=2, roles="", word="scene_reference", more=more)
+        row = "[{0}, 0, 0, 0, 0, {0}, 0, 0, 0, 0, {0},"
+        config.write_text(text.replace(row.format(2), row.format(gain)))
+    monkeypatch.setenv("OCIO", str(studio))
+    light = picture() * 0.1
+    for config, gain in ((str(own), 3), (None, 2)):
+        np.testing.assert_allclose(
+            ToDisplay("half_light", config=config).apply(light),
+            ToDisplay("lin_srgb").apply(light * gain),
+            atol=1e-4,
+        )
+    own.write_text("not a config: a secret")
+    with pytest.raises(ColourError, match=r"cannot be read: .*own\.ocio") as caught:
+        ToDisplay("half_light", config=str(own))
+    assert "secret" not in str(caught.value), "what the file says is nobody's business"
+
+
 def test_a_config_that_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OCIO", "/nowhere/config.ocio")
     with pytest.raises(ColourError, match="OpenColorIO config cannot be read: /nowhere"):

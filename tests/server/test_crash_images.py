@@ -15,7 +15,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-import OpenEXR
 import psutil
 import pytest
 
@@ -25,7 +24,8 @@ from smite_protocol.messages import PutFile, Submit
 from smite_server.config import Timing
 from smite_server.jobs import State
 from smite_server.store import Store
-from tests.support.raw_client import raw_client
+from tests.support import footage
+from tests.support.raw_peer import greeted_peer
 from tests.support.servers import QUICK, ServerUnderTest, running_server, wait_for
 
 FRAMES, PARTS = 8, 2
@@ -65,9 +65,9 @@ def start_jobs(server: ServerUnderTest, stage: Path) -> list[str]:
         ]
         sent = SegmentSpec(model=model, shot="sent", settings=slow)
         jobs.insert(1, client.submit(sent, plate=files_of_plate(stage / "plate")))
-    with raw_client(server.live.endpoint, "lost") as lost:
-        half = lost.ask(Submit(spec=SegmentSpec(model=model, shot="half"))).job
-        lost.ask(PutFile(job=half, part_of="plate", path="a.1.png", data=b"x"))
+    with greeted_peer(server.live.endpoint, "lost") as lost:
+        half = lost.get(Submit(spec=SegmentSpec(model=model, shot="half"))).job
+        lost.get(PutFile(job=half, part_of="plate", path="a.1.png", data=b"x"))
     return [*jobs, half]
 
 
@@ -94,8 +94,7 @@ def check_mattes(store: Store, job: str) -> int:
     """Read every matte that a store lists of a job, whole; return how many there are."""
     mattes = store.mattes_after(job, 0, 999)
     for matte in mattes:
-        with OpenEXR.File(matte.path) as file:
-            assert file.channels()["A"].pixels.shape == (72, 96)
+        assert footage.read_alpha(Path(matte.path))[1].shape == (footage.HEIGHT, footage.WIDTH)
     assert [matte.seq for matte in mattes] == list(range(1, len(mattes) + 1))
     return len(mattes)
 
@@ -141,11 +140,11 @@ def test_a_store_that_cannot_be_written_ends_the_server_and_loses_nothing(tmp_pa
         # What a full disk is to the others: no file grows over this, the log of SQLite first.
         process.rlimit(psutil.RLIMIT_FSIZE, (150_000, psutil.RLIM_INFINITY))
         with (
-            raw_client(first.live.endpoint, "c") as client,
+            greeted_peer(first.live.endpoint, "c") as client,
             suppress(SmiteError, AssertionError),  # refused, or no answer any more
         ):
             while True:
-                accepted.append(client.ask(Submit(spec=DoctorSpec())).job)
+                accepted.append(client.get(Submit(spec=DoctorSpec())).job)
         assert first.process.wait(timeout=30) != 0
         assert "job store cannot be written" in (home / "server.log").read_text("utf-8")
     with running_server(home) as second, second.client() as following:

@@ -9,7 +9,6 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-import OpenEXR
 import psutil
 import pytest
 
@@ -19,6 +18,7 @@ from smite_server.store import Store
 from tests.support import footage
 from tests.support.servers import QUICK, ServerUnderTest, running_server, wait_for
 from tests.support.shots import write_model
+from tests.support.specs import segment_by_path
 
 FRAMES = 40
 
@@ -32,13 +32,7 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def spec(stage: Path, shot: str, **settings: object) -> SegmentSpec:
-    return SegmentSpec(
-        model="cart",
-        plate=str(stage / "plate"),
-        out=str(stage / shot),
-        shot=shot,
-        settings={"window": 2, **settings},
-    )
+    return segment_by_path(stage, shot, shot=shot, **{"window": 2, **settings})
 
 
 @contextmanager
@@ -167,9 +161,6 @@ def test_the_next_server_goes_on(stage: Path, tmp_path: Path, how: signal.Signal
 
 def matte_pixels(out: Path) -> list[bytes]:
     """The mattes, without their headers, which name shot and job."""
-    found = []
-    for path in sorted(out.rglob("*.exr")):
-        with OpenEXR.File(str(path)) as file:
-            found.append(file.channels()["A"].pixels.tobytes())
+    found = [footage.read_alpha(path)[1].tobytes() for path in sorted(out.rglob("*.exr"))]
     assert len(found) == 2 * FRAMES
     return found

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-import OpenEXR
 import pytest
 
 from smite_protocol import (
@@ -24,6 +24,7 @@ from smite_protocol import (
     files_of_plate,
     files_of_references,
 )
+from smite_protocol.errors import VersionTaken
 from smite_server.geometry import Geometry, Window
 from smite_server.images import read_header
 from tests.support import footage
@@ -86,8 +87,7 @@ def test_mattes_follow_the_parts(client: Client, stage: Path) -> None:
         labels = footage.cart(x, seed=number - 1001)[1]
         for index, slug in enumerate(("body", "left_wheel"), start=1):
             path = stage / "truth" / "SEQ_010" / slug / f"SEQ_010_{slug}_v001.{number}.exr"
-            with OpenEXR.File(str(path)) as file:
-                matte = file.channels()["A"].pixels > 0.5
+            matte = footage.read_alpha(path)[1] > 0.5
             mask = labels == index
             assert (matte & mask).sum() / (matte | mask).sum() > 0.8
 
@@ -108,9 +108,12 @@ def test_segment_result_report_and_sheet(client: Client, stage: Path) -> None:
     assert Path(result["contact_sheet"]).read_bytes().startswith(b"\x89PNG")
 
 
-def test_second_run_overwrites_and_says_so(client: Client, stage: Path) -> None:
+def test_second_run_overwrites_when_asked_and_says_so(client: Client, stage: Path) -> None:
     client.wait(client.submit(by_path(stage, "twice")))
-    result = client.wait(client.submit(by_path(stage, "twice", seed=1))).result
+    again = by_path(stage, "twice", seed=1)
+    with pytest.raises(VersionTaken, match="Version 1 of the shot SEQ_010 was delivered"):
+        client.wait(client.submit(again))
+    result = client.wait(client.submit(replace(again, overwrite=True))).result
     assert result["overwrote"] == 16
 
 
@@ -125,13 +128,17 @@ def test_sent_files_come_back_as_bytes(client: Client, stage: Path) -> None:
             found[event.path] = bytes(event.data)
         if isinstance(event, Finished):
             event.raise_for_state()
+    about = {name: found.pop(name) for name in list(found) if not name.endswith(".exr")}
+    assert sorted(about) == [
+        f"SEQ_010/SEQ_010_smite_v001.{suffix}" for suffix in ("html", "json", "png")
+    ]
+    told = json.loads(about["SEQ_010/SEQ_010_smite_v001.json"])
+    assert told["files"]["body"] == "SEQ_010/body/SEQ_010_body_v001.####.exr"
     assert len(found) == 16
     for name, data in found.items():
-        with OpenEXR.File(str(stage / "reference_run" / name)) as file:
-            expected = file.channels()["A"].pixels
+        _, expected = footage.read_alpha(stage / "reference_run" / name)
         (stage / "came_back.exr").write_bytes(data)
-        with OpenEXR.File(str(stage / "came_back.exr")) as file:
-            assert np.array_equal(file.channels()["A"].pixels, expected)
+        assert np.array_equal(footage.read_alpha(stage / "came_back.exr")[1], expected)
 
 
 def test_uploads_are_cleared_away_when_the_job_has_ended(
@@ -156,8 +163,7 @@ def test_sent_pixels(client: Client, stage: Path, dtype: str) -> None:
     spec = SegmentSpec(model="cart", shot="p", out=str(out))
     result = client.wait(client.submit(spec, plate=[frame])).result
     assert result["frames"] == 1
-    with OpenEXR.File(str(out / "p" / "body" / "p_body_v001.0007.exr")) as file:
-        matte = file.channels()["A"].pixels > 0.5
+    matte = footage.read_alpha(out / "p" / "body" / "p_body_v001.0007.exr")[1] > 0.5
     assert (matte & (labels == 1)).sum() / (matte | (labels == 1)).sum() > 0.8
 
 

@@ -109,3 +109,33 @@ def test_more_than_eight_bits_are_kept(tmp_path: Path) -> None:
     pixels = open_plate(path).read(1).pixels
     assert len(np.unique(pixels[0, :, 0])) > 1000
     np.testing.assert_allclose(pixels, ramp / 65535.0, atol=2e-4)
+
+
+def test_two_readers_do_not_get_in_each_others_way(tmp_path: Path) -> None:
+    with open_plate(make_movie(tmp_path / "m.mov")) as plate:
+        ahead = [shown(frame.pixels) for frame in plate]
+        with plate.second_reader() as second:
+            for number, expected in zip(plate.numbers, ahead, strict=True):
+                assert shown(second.read(number).pixels) == expected
+                plate.read(12)
+            position = second._position
+        assert position == 12, "read in one go: nobody moved it"
+
+
+def test_frames_carry_the_movies_time_code(tmp_path: Path) -> None:
+    path = tmp_path / "m.mov"
+    with av.open(str(path), "w") as container:
+        container.metadata["timecode"] = "01:00:00:20"
+        stream = container.add_stream("mpeg4", rate=24)
+        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
+        for _ in range(6):
+            picture = av.VideoFrame.from_ndarray(np.zeros((48, 64, 3), np.uint8), format="rgb24")
+            container.mux(stream.encode(picture))
+        container.mux(stream.encode())
+    with open_plate(path) as plate:
+        assert [str(frame.time_code) for frame in plate] == [
+            "01:00:00:20", "01:00:00:21", "01:00:00:22",
+            "01:00:00:23", "01:00:01:00", "01:00:01:01",
+        ]  # fmt: skip
+    with open_plate(make_movie(tmp_path / "bare.mov")) as plate:
+        assert plate.read(1).time_code is None

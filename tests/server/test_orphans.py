@@ -17,8 +17,9 @@ from smite_server.jobs import Job, State, new_job_id
 from smite_server.orphans import LEFT_ALONE, Orphans, can_run, surroundings
 from smite_server.spool import Spool
 from smite_server.store import Store
-from tests.support.raw_client import raw_client
+from tests.support.raw_peer import greeted_peer
 from tests.support.servers import QUICK, ServerUnderTest, running_server, wait_for
+from tests.support.specs import segment_by_path
 
 
 @dataclass
@@ -149,13 +150,7 @@ def test_roots_decide_who_may(
 
 
 def segment(stage: Path, out: str, **settings: object) -> SegmentSpec:
-    return SegmentSpec(
-        model=str(stage / "cart.safetensors"),
-        plate=str(stage / "plate"),
-        out=str(stage / out),
-        shot="s",
-        settings={"window": 1, **settings},
-    )
+    return segment_by_path(stage, out, model=str(stage / "cart.safetensors"), **settings)
 
 
 @pytest.fixture(scope="module")
@@ -216,21 +211,21 @@ class TestKill9:
             return [PutFile(job=job, part_of="plate", path=n, data=data) for n, data in chosen]
 
         with running_server(home, roots=(learned,)) as first:
-            with raw_client(first.live.endpoint, "the same") as client:
-                job = client.ask(Submit(spec=spec)).job
-                counts = [client.ask(put).count for put in puts(job, files[:5])]
+            with greeted_peer(first.live.endpoint, "the same") as client:
+                job = client.get(Submit(spec=spec)).job
+                counts = [client.get(put).count for put in puts(job, files[:5])]
             assert counts == [1, 2, 3, 4, 5]
             first.kill()
         with running_server(home, roots=(learned,)) as second:
             with (
-                raw_client(second.live.endpoint, "another") as other,
+                greeted_peer(second.live.endpoint, "another") as other,
                 pytest.raises(WrongState, match="no files of yours"),
             ):
-                other.ask(puts(job, files)[5])
-            with raw_client(second.live.endpoint, "the same") as client:
-                counts = [client.ask(put).count for put in puts(job, files[4:])]
+                other.get(puts(job, files)[5])
+            with greeted_peer(second.live.endpoint, "the same") as client:
+                counts = [client.get(put).count for put in puts(job, files[4:])]
                 assert counts == [5, 6, 7, 8]
-                assert client.ask(EndUpload(job=job)).job == job
+                assert client.get(EndUpload(job=job)).job == job
             with second.client() as client:
                 assert client.wait(job).result["frames"] == len(files)
 
@@ -300,9 +295,9 @@ class TestLostWhileSending:
 
     def upload(self, server: ServerUnderTest) -> str:
         (server.home / "models" / "any.safetensors").write_bytes(b"x")
-        with raw_client(server.live.endpoint, "lost") as client:
-            job: str = client.ask(Submit(spec=SegmentSpec(model="any"))).job
-            client.ask(PutFile(job=job, part_of="plate", path="a.1.png", data=b"x"))
+        with greeted_peer(server.live.endpoint, "lost") as client:
+            job: str = client.get(Submit(spec=SegmentSpec(model="any"))).job
+            client.get(PutFile(job=job, part_of="plate", path="a.1.png", data=b"x"))
         return job
 
     def test_is_waited_for_and_then_given_up(self, tmp_path: Path) -> None:
@@ -320,9 +315,9 @@ class TestLostWhileSending:
             job = self.upload(server)
             log = server.home / "server.log"
             wait_for(lambda: "client is silent" in log.read_text("utf-8"))
-            with raw_client(server.live.endpoint, "lost") as client:
+            with greeted_peer(server.live.endpoint, "lost") as client:
                 put = PutFile(job=job, part_of="plate", path="a.2.png", data=b"x")
-                assert client.ask(put).count == 2
+                assert client.get(put).count == 2
 
     def test_is_not_waited_for_by_a_private_server(self, tmp_path: Path) -> None:
         timing = Timing(**{**QUICK.__dict__, "client_timeout": 0.5})

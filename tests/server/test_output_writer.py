@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import time
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +13,7 @@ from smite_server.geometry import Geometry
 from smite_server.matte_encoder import MatteEncoder, MatteFrame
 from smite_server.output_names import OutputNames
 from smite_server.output_styles import make_style
-from smite_server.output_writer import OutputWriter, WrittenFile
+from smite_server.output_writer import OutputWriter, WrittenFile, is_foreign
 from smite_server.pixel_errors import MatteError
 from tests.server.exr_readers import decode, soft_mattes
 
@@ -22,10 +21,10 @@ PARTS = ("eye", "mane")
 GEOMETRY = Geometry.of_size(12, 8)
 
 
-def make_writer(out: Path, *styles: str) -> OutputWriter:
+def make_writer(out: Path, *styles: str, job: str = "") -> OutputWriter:
     made = [make_style(style, PARTS) for style in styles]
     members = {style.name: style.members for style in made}
-    encoder = MatteEncoder(made, ShotMetadata(shot="s"))
+    encoder = MatteEncoder(made, ShotMetadata(shot="s", job=job))
     return OutputWriter(OutputNames(out, "s", 2, members), encoder)
 
 
@@ -72,23 +71,20 @@ def test_a_full_disk_is_told_and_leaves_the_version_before(tmp_path: Path) -> No
     writer = make_writer(tmp_path, "layers")
     (before,) = writer.write(frame())
     data = before.path.read_bytes()
-    before.path.with_name(f".{before.path.name}.smite-tmp{os.getpid()}").symlink_to("/dev/full")
+    before.path.with_name(f".{before.path.name}.smite-tmp.{os.getpid()}").symlink_to("/dev/full")
     with pytest.raises(MatteError, match="The disk is full"):
         writer.write(frame(seed=1))
     assert before.path.read_bytes() == data
     assert [path.name for path in before.path.parent.iterdir()] == [before.path.name]
 
 
-def test_what_a_killed_process_left_is_cleared_later(tmp_path: Path) -> None:
-    folder = tmp_path / "s" / "layers"
-    folder.mkdir(parents=True)
-    old, new = folder / ".a.exr.smite-tmp1", folder / ".b.exr.smite-tmp2"
-    for leftover in (old, new):
-        leftover.write_bytes(b"half")
-    os.utime(old, (time.time() - 7200,) * 2)
-    make_writer(tmp_path, "layers").write(frame())
-    assert not old.exists()
-    assert new.exists()
+def test_files_of_other_jobs_are_told_from_ones_own(tmp_path: Path) -> None:
+    for job, replaced in (("a1", False), ("a1", False), ("b2", True)):
+        (file,) = make_writer(tmp_path, "layers", job=job).write(frame())
+        assert file.replaced is replaced
+    (tmp_path / "broken.exr").write_bytes(b"not a picture")
+    assert is_foreign(tmp_path / "broken.exr", "a1")
+    assert not is_foreign(tmp_path / "none.exr", "a1")
 
 
 def test_an_output_folder_that_cannot_be_made(tmp_path: Path) -> None:

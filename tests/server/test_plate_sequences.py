@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
 from pathlib import Path
 
 import cv2
 import numpy as np
+import OpenEXR
 import pytest
 
 from smite_server.pixel_errors import PlateError
@@ -192,3 +194,18 @@ def test_real_clips_with_other_names() -> None:
     camvid = open_plate(shared("clips", "camvid", "0016E5", "JPEGImages"))
     assert camvid.numbers[:2] == (7959, 7961)
     assert len(camvid) == 50
+
+
+def test_frames_carry_time_code_and_gaps_count_on(tmp_path: Path) -> None:
+    for number in (1001, 1002, 1004):
+        code = OpenEXR.TimeCode(10, 0, 0, number - 1001, False, False, False, False, False, False,
+                                0, 0, 0, 0, 0, 0, 0, 0)  # fmt: skip
+        rgb = np.zeros((24, 40, 3), np.float32)
+        write_rgb_exr(
+            tmp_path / f"x.{number}.exr", rgb, timeCode=code, framesPerSecond=Fraction(24)
+        )
+    plate = open_plate(tmp_path / "x.####.exr", on_missing="hold")
+    assert [str(frame.time_code) for frame in plate] == [
+        "10:00:00:00", "10:00:00:01", "10:00:00:02", "10:00:00:03",
+    ]  # fmt: skip
+    assert plate.second_reader() is plate, "pictures have no place to lose"

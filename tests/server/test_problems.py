@@ -48,16 +48,16 @@ def test_pixel_errors_are_mapped(kind: type[Exception]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("what", "code"),
+    ("kind", "code"),
     [
-        pytest.param("the disk is full", "disk_full", id="full disk"),
-        pytest.param("the template has an unknown field {x}", "bad_input", id="template"),
-        pytest.param("the shot name 'a*' cannot be part", "bad_input", id="shot"),
-        pytest.param("the file cannot be written (denied)", "matte_failed", id="other"),
+        (pixel_errors.FullDiskError, "disk_full"),
+        (pixel_errors.VersionError, "version_taken"),
+        (pixel_errors.ChoiceError, "bad_input"),
+        (pixel_errors.MatteError, "matte_failed"),
     ],
 )
-def test_matte_errors_are_told_apart(what: str, code: str) -> None:
-    found = as_wire_error(pixel_errors.MatteError(what, "/o/a.exr", "do this"), None)
+def test_matte_errors_are_told_apart(kind: type[pixel_errors.MatteError], code: str) -> None:
+    found = as_wire_error(kind("what is wrong", "/o/a.exr", "do this"), None)
     assert found.code == code
     assert "/o/a.exr" in found.message
 

@@ -14,18 +14,9 @@ from smite_protocol.messages import Alive, ErrorReply, Heartbeat, ListJobs, Welc
 from smite_server.config import Limits
 from smite_server.guard import rate_limits
 from smite_server.rate_limits import MAX_REMEMBERED, Buckets, Manners, Rate, RateLimits
+from tests.support.clocks import Clock
 from tests.support.raw_peer import raw_peer
 from tests.support.servers import running_server
-
-
-class Clock:
-    """A clock that stands until it is moved."""
-
-    def __init__(self) -> None:
-        self.now = 1000.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 @pytest.fixture

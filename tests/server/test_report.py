@@ -20,7 +20,7 @@ def test_report_says_what_was_made(tmp_path: Path) -> None:
         settings={"quality": "standard", "seed": np.int64(7)},
         model={"name": "horse", "hash": "ab12"},
         plate={"path": tmp_path / "x.####.exr"},
-        files={"left_eye": "out/x.####.exr"},
+        styles={"parts": {"left_eye": "out/x.####.exr"}, "layers": {"layers": "out/l.####.exr"}},
     )
     report.add(FrameReport(1001, confidence=0.9, seconds=1.5, bad_pixels=4))
     report.add(FrameReport(1002, confidence=np.float32(0.5), flicker=0.25, held_from=1001))
@@ -33,6 +33,8 @@ def test_report_says_what_was_made(tmp_path: Path) -> None:
     assert content["model"]["hash"] == "ab12"
     assert content["timings"] == {"seconds": 3.0, "seconds_per_frame": 1.0}
     assert content["plate"]["path"] == str(tmp_path / "x.####.exr")
+    assert content["files"] == {"left_eye": "out/x.####.exr", "layers": "out/l.####.exr"}
+    assert content["styles"]["layers"] == {"layers": "out/l.####.exr"}
     assert content["summary"]["bad_pixels"] == 4
     assert content["summary"]["held_frames"] == [1002]
     assert content["summary"]["flicker"] == 0.25

@@ -10,13 +10,13 @@ from typing import Any
 
 import msgpack
 import pytest
-import zmq
 
 from smite_protocol import Client, SegmentSpec, WireFile
 from smite_protocol import messages as m
 from smite_protocol.errors import NotAuthorised, ServerLost, SmiteError
 from smite_protocol.wire import decode, encode
 from smite_server.config import Limits
+from tests.support.raw_peer import RawPeer, raw_peer
 from tests.support.servers import ServerUnderTest, running_server, wait_for
 
 
@@ -27,33 +27,18 @@ def light(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerUnderTest]
         yield found
 
 
-class Raw:
-    """A bare DEALER socket that sends what it likes."""
-
-    def __init__(self, endpoint: str) -> None:
-        self.context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
-        self.socket = self.context.socket(zmq.DEALER)
-        self.socket.setsockopt(zmq.LINGER, 0)
-        self.socket.connect(endpoint)
-
-    def send(self, *frames: Any) -> None:
-        self.socket.send_multipart(list(frames))
-
-    def ask(self, *frames: Any) -> m.Message:
-        self.send(*frames)
-        assert self.socket.poll(5000), "no answer"
-        return decode(self.socket.recv_multipart(), max_payload=10**6)[1]
-
-    def close(self) -> None:
-        self.socket.close()
-        self.context.term()
-
-
 @pytest.fixture
-def raw(light: ServerUnderTest) -> Iterator[Raw]:
-    found = Raw(light.live.endpoint)
-    yield found
-    found.close()
+def raw(light: ServerUnderTest) -> Iterator[RawPeer]:
+    with raw_peer(light.live.endpoint) as found:
+        yield found
+
+
+def answer(peer: RawPeer, *frames: Any) -> m.Message:
+    """Send frames as they are and return what answers them."""
+    peer.send(frames)
+    found = peer.receive()
+    assert found is not None, "no answer"
+    return found
 
 
 def hello(low: int = 1, high: int = 1, **more: Any) -> bytes:
@@ -62,9 +47,9 @@ def hello(low: int = 1, high: int = 1, **more: Any) -> bytes:
     return packed
 
 
-def test_other_version_is_one_clear_sentence(raw: Raw) -> None:
+def test_other_version_is_one_clear_sentence(raw: RawPeer) -> None:
     low, high = m.PROTOCOL_MAX + 1, m.PROTOCOL_MAX + 2
-    reply = raw.ask(hello(low, high, field_of_the_future=True))
+    reply = answer(raw, hello(low, high, field_of_the_future=True))
     assert isinstance(reply, m.ErrorReply)
     assert reply.code == "version_mismatch"
     assert reply.message == (
@@ -73,14 +58,14 @@ def test_other_version_is_one_clear_sentence(raw: Raw) -> None:
     )
 
 
-def test_newer_client_that_still_speaks_ours(raw: Raw) -> None:
-    reply = raw.ask(hello(1, m.PROTOCOL_MAX + 4))
+def test_newer_client_that_still_speaks_ours(raw: RawPeer) -> None:
+    reply = answer(raw, hello(1, m.PROTOCOL_MAX + 4))
     assert isinstance(reply, m.Welcome)
     assert reply.protocol == m.PROTOCOL_MAX
 
 
-def test_client_of_the_version_before_is_told_nothing_that_it_does_not_know(raw: Raw) -> None:
-    raw.socket.send_multipart([hello(1, 1)])
+def test_client_of_the_version_before_is_told_nothing_that_it_does_not_know(raw: RawPeer) -> None:
+    raw.send([hello(1, 1)])
     header, reply = decode(raw.socket.recv_multipart(), max_payload=0)
     assert isinstance(reply, m.Welcome)
     assert header.version == reply.protocol == 1
@@ -92,8 +77,8 @@ def test_client_of_the_version_before_is_told_nothing_that_it_does_not_know(raw:
     [m.Heartbeat(), m.ListJobs(), m.Submit(spec=m.DoctorSpec()), m.GetJob(job="0123456789ab")],
     ids=lambda message: message.type,
 )
-def test_nothing_before_hello(raw: Raw, message: m.Message) -> None:
-    reply = raw.ask(*encode(message, request=1))
+def test_nothing_before_hello(raw: RawPeer, message: m.Message) -> None:
+    reply = answer(raw, *encode(message, request=1))
     assert isinstance(reply, m.ErrorReply)
     assert reply.code == "not_greeted"
 
@@ -109,26 +94,27 @@ def test_nothing_before_hello(raw: Raw, message: m.Message) -> None:
         pytest.param(list(encode(m.Alive(), request=1)), id="another reply"),
     ],
 )
-def test_noise_is_answered_and_survived(raw: Raw, frames: list[bytes]) -> None:
-    raw.ask(hello())
-    reply = raw.ask(*frames)
+def test_noise_is_answered_and_survived(raw: RawPeer, frames: list[bytes]) -> None:
+    answer(raw, hello())
+    reply = answer(raw, *frames)
     assert isinstance(reply, m.ErrorReply)
     assert reply.code == "bad_message"
-    assert isinstance(raw.ask(*encode(m.Heartbeat(), request=2)), m.Alive)
+    assert isinstance(answer(raw, *encode(m.Heartbeat(), request=2)), m.Alive)
 
 
 def test_frame_over_the_limit_is_not_even_read(tmp_path: Path) -> None:
     limits = Limits(max_file_bytes=1000)
-    with running_server(tmp_path / "home", limits=limits) as server:
-        greedy = Raw(server.live.endpoint)
-        greedy.ask(hello())
-        greedy.send(*encode(m.Heartbeat(), request=2)[:1], bytes(8 * 2**20))
-        with server.client() as client:
-            assert client.jobs() == ()
-            (server.home / "models" / "x.safetensors").write_bytes(b"x")
-            with pytest.raises(SmiteError, match="1001 bytes; this server takes 1000 at"):
-                client.submit(SegmentSpec(model="x"), plate=[WireFile("a", bytes(1001))])
-        greedy.close()
+    with (
+        running_server(tmp_path / "home", limits=limits) as server,
+        raw_peer(server.live.endpoint) as greedy,
+        server.client() as client,
+    ):
+        answer(greedy, hello())
+        greedy.send([*encode(m.Heartbeat(), request=2)[:1], bytes(8 * 2**20)])
+        assert client.jobs() == ()
+        (server.home / "models" / "x.safetensors").write_bytes(b"x")
+        with pytest.raises(SmiteError, match="1001 bytes; this server takes 1000 at"):
+            client.submit(SegmentSpec(model="x"), plate=[WireFile("a", bytes(1001))])
 
 
 def test_private_token_is_needed(tmp_path: Path) -> None:

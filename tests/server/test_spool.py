@@ -182,7 +182,7 @@ def test_a_full_disk_leaves_no_half_file(
     def full(descriptor: int) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr("smite_server.spool.os.fsync", full)
+    monkeypatch.setattr("os.fsync", full)
     with pytest.raises(DiskFull, match=r"plate/a .1 bytes. does not fit"):
         spool.put_file(file("a"))
     assert [path for path in tmp_path.rglob("*") if path.is_file()] == []

@@ -18,6 +18,7 @@ from smite_server.jobs import Job, State
 from smite_server.store import Store
 from tests.support.browser import Page, page_of
 from tests.support.servers import REPOSITORY, ServerUnderTest, running_server, wait_for
+from tests.support.specs import segment_by_path
 
 HELD = 3
 """Frames that the running job makes before it waits, so that nothing changes during a look."""
@@ -35,14 +36,8 @@ def served(stage: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Se
         yield found
 
 
-def segment(stage: Path, shot: str, **settings: Any) -> SegmentSpec:
-    return SegmentSpec(
-        model="cart",
-        plate=str(stage / "plate"),
-        out=str(stage / "page"),
-        shot=shot,
-        settings={"window": 1, **settings},
-    )
+def segment(stage: Path, shot: str, **settings: object) -> SegmentSpec:
+    return segment_by_path(stage, "page", shot=shot, **settings)
 
 
 def jobs_of_the_command(server: ServerUnderTest) -> dict[str, dict[str, Any]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -44,7 +45,9 @@ from smite_server.sessions import Sessions
 from smite_server.spool import Spool
 from smite_server.store import Store
 from smite_server.watchers import Watchers
+from smite_server.writing import Later
 from tests.support.servers import ServerUnderTest, wait_for
+from tests.support.specs import segment_by_path
 
 LIMITS = Limits(max_jobs_per_user=4, max_open_jobs=8, max_clients=20)
 
@@ -84,11 +87,15 @@ class Server:
         """Do what a user asks, on the user's own socket; return the reply."""
         name = user if proven else ""
         try:
-            return self.handlers.handle(user.encode(), message, name)
+            reply = self.handlers.handle(user.encode(), message, name)
         except NotGreeted:
             hello = Hello(protocol_min=1, protocol_max=PROTOCOL_MAX, client=user, user=user)
             self.handlers.handle(user.encode(), hello, name)
-            return self.handlers.handle(user.encode(), message, name)
+            reply = self.handlers.handle(user.encode(), message, name)
+        if isinstance(reply, Later):
+            with ThreadPoolExecutor() as thread:
+                return reply.reply(thread.submit(reply.write))
+        return reply
 
     def submit(self, user: str, *, proven: bool = True, **options: Any) -> str:
         reply = self.ask(user, Submit(spec=DoctorSpec(), **options), proven=proven)
@@ -288,20 +295,10 @@ class TestLimits:
         assert type(raised.value) is type(error_from_code("too_large", ""))
 
 
-def segment(stage: Path, out: str, **settings: object) -> SegmentSpec:
-    return SegmentSpec(
-        model="cart",
-        plate=str(stage / "plate"),
-        out=str(stage / out),
-        shot="s",
-        settings={"window": 1, **settings},
-    )
-
-
 def test_over_the_wire(client: Client, stage: Path) -> None:
-    running = client.submit(segment(stage, "steer_0", delay=0.1))
+    running = client.submit(segment_by_path(stage, "steer_0", delay=0.1))
     paused, second, third = (
-        client.submit(segment(stage, f"steer_{n}", delay=0.02)) for n in (1, 2, 3)
+        client.submit(segment_by_path(stage, f"steer_{n}", delay=0.02)) for n in (1, 2, 3)
     )
     client.pause(paused)
     assert client.reorder(third, before=second).ahead == 1
@@ -323,6 +320,6 @@ def test_mattes_that_were_cleared_are_refused_at_once(
     folder.rename(folder.with_name(".gone"))
     with pytest.raises(SmiteError, match="have been cleared from the server's disk"):
         list(client.watch(job))
-    assert wait_for(lambda: [event.type for event in client.watch(job, after=16)]) == [
+    assert wait_for(lambda: [event.type for event in client.watch(job, after=18)]) == [
         "state_changed", "finished",
     ]  # fmt: skip

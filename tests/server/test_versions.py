@@ -14,6 +14,7 @@ from smite_server.latest import latest_paths, newest_version, read_latest, updat
 from smite_server.output_names import OutputNames
 from smite_server.pixel_errors import MatteError
 from smite_server.versions import (
+    claim_next_version,
     claim_version,
     existing_versions,
     next_version,
@@ -186,7 +187,7 @@ def test_no_version_is_left(tmp_path: Path) -> None:
 def test_jobs_that_ask_at_once_get_versions_of_their_own(tmp_path: Path) -> None:
     deliver(names(tmp_path, 2), 1001)
     with ThreadPoolExecutor(8) as pool:
-        claimed = list(pool.map(lambda _: claim_version(names(tmp_path)), range(16)))
+        claimed = list(pool.map(lambda _: claim_next_version(names(tmp_path)), range(16)))
     assert sorted(found.version for found in claimed) == list(range(3, 19))
     assert next_version(names(tmp_path)) == 19
     for found in claimed:
@@ -197,17 +198,33 @@ def test_jobs_that_ask_at_once_get_versions_of_their_own(tmp_path: Path) -> None
 
 
 def test_a_claim_is_kept_by_the_mattes(tmp_path: Path) -> None:
-    found = claim_version(names(tmp_path))
+    found = claim_next_version(names(tmp_path))
     refuse_overwrite(found, [1001])
     deliver(found, 1001, report=False)
     release_claim(found)
-    assert claim_version(names(tmp_path)).version == 2
+    assert claim_next_version(names(tmp_path)).version == 2
 
 
 def test_a_claim_where_nothing_can_be_written(tmp_path: Path) -> None:
     touch(tmp_path / "SEQ_010")
     with pytest.raises(MatteError, match=r"Version 1 cannot be claimed \(.+\): .*\.claim"):
-        claim_version(names(tmp_path))
+        claim_next_version(names(tmp_path))
+
+
+def test_the_same_work_gets_its_own_version_again(tmp_path: Path) -> None:
+    first = claim_next_version(names(tmp_path), "work a")
+    assert claim_next_version(names(tmp_path), "work b").version == 2
+    deliver(first, 1001, report=False)
+    assert claim_next_version(names(tmp_path), "work a") == first
+    claim_version(first, [1001], "work a")
+    with pytest.raises(MatteError, match="was begun by another job, 4 of its 4 files are there"):
+        claim_version(first, [1001], "work b")
+    touch(first.report)
+    for work in ("work a", "work b"):
+        with pytest.raises(MatteError, match="was delivered"):
+            claim_version(first, [1001], work)
+    claim_version(first, [1001], "work b", overwrite=True)
+    assert claim_next_version(names(tmp_path), "work a").version == 3, "it is delivered"
 
 
 def test_a_delivered_version_is_not_overwritten(tmp_path: Path) -> None:

@@ -6,8 +6,6 @@ import json
 import os
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
@@ -84,14 +82,3 @@ class Smite:
         assert sentence.startswith("smite: ")
         assert len([line for line in done.stderr.splitlines() if line.startswith("smite: ")]) == 1
         return sentence
-
-
-def wait_for(what: str, condition: Callable[[], Any], seconds: float = 60.0) -> Any:
-    """Wait until ``condition`` returns something true; return it."""
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        found = condition()
-        if found:
-            return found
-        time.sleep(0.1)
-    raise AssertionError(f"{what} did not happen in {seconds:g} s")

@@ -75,6 +75,12 @@ def write_clip(folder: Path, frames: int) -> Path:
     return folder
 
 
+def read_alpha(path: Path) -> tuple[dict[str, object], npt.NDArray[np.generic]]:
+    """Return header and alpha, [H, W], of a matte."""
+    with OpenEXR.File(str(path)) as file:
+        return dict(file.header()), np.array(file.channels()["A"].pixels)
+
+
 def write_odd_exr(path: Path) -> None:
     """Write one anamorphic, overscan, portrait EXR frame with NaN pixels.
 

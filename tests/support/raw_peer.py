@@ -6,22 +6,24 @@ import secrets
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from typing import Any
 
 import zmq
 
+from smite_protocol.errors import error_from_code
 from smite_protocol.keys import ClientKeys
-from smite_protocol.messages import PROTOCOL_MAX, PROTOCOL_MIN, Hello, Message
+from smite_protocol.messages import PROTOCOL_MAX, PROTOCOL_MIN, ErrorReply, Hello, Message, Welcome
 from smite_protocol.wire import decode, encode
 
 ANSWER_SECONDS = 10.0
 
 
 class RawPeer:
-    """A DEALER socket."""
+    """A DEALER socket, with no heartbeats, goodbyes or second tries."""
 
-    def __init__(self, socket: zmq.Socket[bytes]) -> None:
+    def __init__(self, socket: zmq.Socket[bytes], client: str = "") -> None:
         self.socket = socket
-        self.client = secrets.token_hex(8)
+        self.client = client or secrets.token_hex(8)
         self._number = 0
 
     def send(self, frames: Sequence[bytes]) -> None:
@@ -45,6 +47,14 @@ class RawPeer:
                 return found
         return None
 
+    def get(self, message: Message) -> Any:
+        """Return the reply to a request. Raises the error that it is."""
+        reply = self.ask(message)
+        assert reply is not None, f"no answer to {message.type}"
+        if isinstance(reply, ErrorReply):
+            raise error_from_code(reply.code, reply.message)
+        return reply
+
     def hello(self, seconds: float = ANSWER_SECONDS) -> Message | None:
         """Open a session."""
         hello = Hello(protocol_min=PROTOCOL_MIN, protocol_max=PROTOCOL_MAX, client=self.client)
@@ -52,8 +62,11 @@ class RawPeer:
 
 
 @contextmanager
-def raw_peer(endpoint: str, keys: ClientKeys | None = None) -> Iterator[RawPeer]:
-    """Connect to an endpoint, with or without keys."""
+def raw_peer(endpoint: str, keys: ClientKeys | None = None, client: str = "") -> Iterator[RawPeer]:
+    """Connect to an endpoint, with or without keys; at the end it is gone without a word.
+
+    ``client`` is the id that it says hello under; empty: a new one.
+    """
     context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
     socket = context.socket(zmq.DEALER)
     socket.setsockopt(zmq.LINGER, 0)
@@ -61,7 +74,15 @@ def raw_peer(endpoint: str, keys: ClientKeys | None = None) -> Iterator[RawPeer]
         keys.apply(socket)
     try:
         socket.connect(endpoint)
-        yield RawPeer(socket)
+        yield RawPeer(socket, client)
     finally:
         socket.close()
         context.term()
+
+
+@contextmanager
+def greeted_peer(endpoint: str, client: str) -> Iterator[RawPeer]:
+    """Connect and open a session under a client id of the test's choice."""
+    with raw_peer(endpoint, client=client) as peer:
+        assert isinstance(peer.hello(), Welcome)
+        yield peer

@@ -81,7 +81,10 @@ class _Quiet:
 
 @dataclass
 class ShotUnderTest:
-    """A job's place on disk; `run` is one attempt at it."""
+    """A job's place on disk; `run` is one attempt at it.
+
+    ``asked`` are further fields of the spec.
+    """
 
     folder: Path
     model: Path
@@ -90,6 +93,7 @@ class ShotUnderTest:
     quality: str = "standard"
     engine: str = fake_engine.__name__
     session: Session | None = None
+    asked: dict[str, Any] = field(default_factory=dict)
 
     @property
     def out(self) -> Path:
@@ -108,6 +112,7 @@ class ShotUnderTest:
             shot="s",
             quality=self.quality,
             settings=self.settings,
+            **self.asked,
         )
 
     def run(
@@ -135,7 +140,7 @@ class ShotUnderTest:
 
     def clear(self) -> None:
         """Remove what earlier attempts left."""
-        for folder in (self.out, self.state):
+        for folder in (self.out, self.folder / "spool"):
             shutil.rmtree(folder, ignore_errors=True)
 
     def result(self) -> dict[str, str]:

@@ -17,7 +17,6 @@ denoised. The frames are not kept in the repository; `benchmarks.edges --shots D
 
 import argparse
 import json
-import subprocess
 import sys
 import tempfile
 from collections.abc import Iterable
@@ -29,8 +28,16 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "examples" / "rocke
 import bpy
 import plane
 import tuft
-from render import crop_to_rocket, flat_material, new_scene, render_frame, set_beauty, set_exr
-from shot_parts import CODES, PARTS
+from render import (
+    crop_to_rocket,
+    new_scene,
+    render_frame,
+    set_beauty,
+    set_exr,
+    set_truth,
+    split_ids,
+)
+from shot_parts import PARTS
 
 SHOTS: dict[str, ModuleType] = {"tuft": tuft, "plane": plane}
 REFERENCE_WIDTH = 640
@@ -51,33 +58,6 @@ def open_shot(shot: str, options: argparse.Namespace, *, still: bool) -> bpy.typ
     return scene
 
 
-def set_truth(scene: bpy.types.Scene, shot: str, samples: int) -> None:
-    """Swaps every material for its part's code; nothing else of the picture changes."""
-    codes = {
-        part: flat_material(f"id_{part}", code)
-        for part, code in zip(PARTS[shot], CODES, strict=True)
-    }
-    hidden = flat_material("id_hidden", None)
-    for obj in [thing for thing in scene.objects if thing.type == "MESH"]:
-        for slot in obj.material_slots:
-            slot.material = codes.get(obj.get("part"), hidden)
-    for obj in [thing for thing in scene.objects if thing.type == "LIGHT" or thing.get("behind")]:
-        bpy.data.objects.remove(obj)
-    scene.world = None
-    scene.render.film_transparent = True
-    cycles = scene.cycles
-    cycles.samples, cycles.max_bounces = samples, 0
-    cycles.use_adaptive_sampling = cycles.use_denoising = False
-    set_exr(scene, mode="RGBA", depth="32", codec="ZIP")
-
-
-def decode(kind: str, shot: str, source: Path, target: Path, samples: int) -> None:
-    """Decodes the truth pass in another process."""
-    script = Path(__file__).with_name("decode_truth.py")
-    command = [sys.executable, str(script), kind, shot, str(source), str(target)]
-    subprocess.run([*command, "--samples", str(samples)], check=True)
-
-
 def render_plate(shot: str, out: Path, frames: Iterable[int], options: argparse.Namespace) -> None:
     """The beauty pass."""
     scene = open_shot(shot, options, still=False)
@@ -90,13 +70,13 @@ def render_plate(shot: str, out: Path, frames: Iterable[int], options: argparse.
 def render_truth(shot: str, out: Path, frames: Iterable[int], options: argparse.Namespace) -> None:
     """The mattes."""
     scene = open_shot(shot, options, still=False)
-    set_truth(scene, shot, options.truth_samples)
+    set_truth(scene, PARTS[shot], options.truth_samples)
     with tempfile.TemporaryDirectory() as folder:
         for frame in frames:
             scene.frame_set(frame)
             crop_to_rocket(scene, margin=0.06)
             render_frame(scene, frame, Path(folder) / f"{shot}.{frame}.exr")
-        decode("mattes", shot, Path(folder), out / "truth", options.truth_samples)
+        split_ids("mattes", Path(folder), out / "truth", PARTS[shot], options.truth_samples)
 
 
 def render_references(shot: str, out: Path, options: argparse.Namespace) -> None:
@@ -112,10 +92,10 @@ def render_references(shot: str, out: Path, options: argparse.Namespace) -> None
         render_frame(scene, frame, target / "images" / f"{stem}.png")
     with tempfile.TemporaryDirectory() as folder:
         scene = open_shot(shot, options, still=True)
-        set_truth(scene, shot, options.truth_samples)
+        set_truth(scene, PARTS[shot], options.truth_samples)
         for stem, frame in pairs:
             render_frame(scene, frame, Path(folder) / f"{stem}.exr")
-        decode("labels", shot, Path(folder), target / "masks", options.truth_samples)
+        split_ids("labels", Path(folder), target / "masks", PARTS[shot], options.truth_samples)
     labels = {str(i): name for i, name in enumerate(("background", *PARTS[shot]))}
     (target / "labels.json").write_text(json.dumps(labels, indent=2) + "\n", encoding="utf-8")
 

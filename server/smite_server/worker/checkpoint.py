@@ -1,7 +1,8 @@
 """Checkpoints of a segment job: after each window, all that the rest of the shot needs, in a file.
 
-The file is the engine's shot state with arrays and notes of ours beside it: report, contact sheet
-and the frame that the next flicker is measured from. It belongs to one job, part model and plate.
+The file is the engine's shot state with arrays and notes of ours beside it: report, contact sheet,
+the frame that the next edges are held to, and what quality control goes on from. It belongs to one
+job, part model and plate.
 """
 
 from __future__ import annotations
@@ -19,10 +20,12 @@ from safetensors import SafetensorError, safe_open
 from smite_server.durable import make_synced_folder, replace_synced, sync_file
 from smite_server.report import FrameReport
 from smite_server.worker.shot import Shot
+from smite_server.worker_messages import CHECKPOINT_SUFFIX
 
 log = structlog.get_logger(__name__)
 
 FORMAT = "smite-checkpoint-1"
+_OURS = ("sheet.", "edges.", "quality.")
 _UNREADABLE = (OSError, SafetensorError, KeyError, TypeError, ValueError)
 
 
@@ -32,7 +35,7 @@ def save(shot: Shot, state: Any) -> str | None:
     One that cannot be written, on a full disk, costs no mattes: the job goes on, the checkpoint
     before stays, and None is returned.
     """
-    folder, name = shot.task.state_folder, f"frames-{shot.written:07d}.safetensors"
+    folder, name = shot.task.state_folder, f"frames-{shot.written:07d}{CHECKPOINT_SUFFIX}"
     draft = folder / f".{name}.{os.getpid()}"  # a killed server's worker may still be at it
     notes, arrays = _kept(shot)
     try:
@@ -74,9 +77,11 @@ def restore(shot: Shot) -> None:
 def _kept(shot: Shot) -> tuple[dict[str, str], dict[str, Any]]:
     """Return the notes and arrays that `_take` reads."""
     sheet, arrays = shot.sheet.state()
+    edges, edge_arrays = shot.edges.state()
     kept: dict[str, Any] = {f"sheet.{name}": array for name, array in arrays.items()}
-    if shot.before is not None:
-        kept["before.labels"], kept["before.picture"] = shot.before
+    kept |= {f"edges.{name}": array for name, array in edge_arrays.items()}
+    quality, quality_arrays = shot.quality.state()
+    kept |= {f"quality.{name}": array for name, array in quality_arrays.items()}
     about = {
         "written": shot.written,
         "overwrote": shot.overwrote,
@@ -85,24 +90,33 @@ def _kept(shot: Shot) -> tuple[dict[str, str], dict[str, Any]]:
         "missing": list(shot.plate.missing),
         "frames": [asdict(frame) for frame in shot.report.frames],
         "sheet": sheet,
+        "edges": edges,
+        "quality": quality,
     }
     return {"of": _identity(shot), "shot": json.dumps(about)}, kept
 
 
 def _take(shot: Shot, about: dict[str, Any], arrays: dict[str, Any]) -> None:
     """Bring ``shot`` to what `_kept` returned; nothing is changed when something is wrong."""
-    frames = [FrameReport(**frame) for frame in about["frames"]]
+    frames = [FrameReport.read(frame) for frame in about["frames"]]
     counts = int(about["written"]), int(about["overwrote"]), int(about["window"])
     seconds, missing = float(about["seconds"]), {int(number) for number in about["missing"]}
-    before = arrays["before.labels"], arrays["before.picture"]
-    sheet = {name.removeprefix("sheet."): array for name, array in arrays.items()}
-    shot.sheet.restore(about["sheet"], sheet)
+    shot.edges.restore(about["edges"], _under("edges.", arrays))
+    shot.sheet.restore(about["sheet"], _under("sheet.", arrays))
+    shot.quality.restore(list(frames), about["quality"], _under("quality.", arrays))
     shot.report.frames = frames
     shot.written, shot.overwrote, shot.window = counts
     shot.seconds = seconds
     shot.plate.missing = tuple(sorted(missing | set(shot.plate.missing)))
-    shot.before = before
-    shot.flicker.add(*before)  # as the frame that the next one is compared with
+
+
+def _under(prefix: str, arrays: dict[str, Any]) -> dict[str, Any]:
+    """The arrays whose names begin so, without it."""
+    return {
+        name.removeprefix(prefix): array
+        for name, array in arrays.items()
+        if name.startswith(prefix)
+    }
 
 
 def _identity(shot: Shot) -> str:
@@ -122,5 +136,5 @@ def _identity(shot: Shot) -> str:
 
 def _read(path: Path) -> tuple[dict[str, str], dict[str, Any]]:
     with safe_open(path, framework="numpy") as file:
-        names = [name for name in file.keys() if name.startswith(("sheet.", "before."))]  # noqa: SIM118
+        names = [name for name in file.keys() if name.startswith(_OURS)]  # noqa: SIM118
         return dict(file.metadata() or {}), {name: file.get_tensor(name) for name in names}

@@ -15,14 +15,25 @@ from smite_protocol.errors import BadInput
 from smite_protocol.messages import EvaluateSpec
 from smite_server.colour import ToDisplay
 from smite_server.contact_sheet import ContactSheet
-from smite_server.geometry import Floats
+from smite_server.geometry import Floats, Geometry
 from smite_server.images import UnreadableError
 from smite_server.label_maps import Labels, read_labels_json
 from smite_server.plates import Plate, PlateFrame, engine_view, open_plate, parse_frames
 from smite_server.truth import IGNORED, Truth, read_truth
-from smite_server.worker.pictures import Waiting, fit, small_copy
+from smite_server.worker.pictures import fit, small_copy
 from smite_server.worker.places import check_inside
 from smite_server.worker.session import Task
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """What is kept of a frame until its maps come: little, as a window of frames waits.
+
+    ``small`` is float32 [h, w, 3], display sRGB 0..1.
+    """
+
+    geometry: Geometry
+    small: Floats
 
 
 @dataclass
@@ -44,7 +55,9 @@ class Clip:
 def run(task: Task) -> dict[str, Any]:
     """Score every annotated frame; return the figures of `smite evaluate --json`."""
     spec = task.spec(EvaluateSpec)
-    model = None if spec.baseline else task.load_model()
+    model = None if spec.baseline else task.load_part_model()
+    if model is not None:
+        task.load_backbone()
     parts = _parts(task, spec, model)
     task.progress.tell("reading the annotations")
     truth = read_truth(task.run.resolved["clip"], parts, dict(spec.labels), spec.ignore)

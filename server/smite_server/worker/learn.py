@@ -23,6 +23,7 @@ def run(task: Task) -> dict[str, Any]:
         parts=spec.parts or None,
         groups=spec.groups,
         colour_space=spec.colour_space,
+        ocio=task.run.resolved.get("ocio"),
         notes=notes,
     )
     if not raw:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from smite_protocol.errors import PathRefused
+from smite_protocol.specs import BUILT_IN_CONFIGS
 from smite_server.paths import check_again
 from smite_server.worker.session import Task
 
@@ -39,5 +40,7 @@ def check_inputs(task: Task) -> None:
     }
     if "/" in (spec.get("model") or "") and task.run.resolved.get("model"):
         named["model"] = "the part model"
+    if not (spec.get("ocio") or BUILT_IN_CONFIGS).startswith(BUILT_IN_CONFIGS):
+        named["ocio"] = "the OpenColorIO config"
     if named:
         check_again(task.run.resolved, named)

@@ -10,6 +10,9 @@ from smite_server import pixel_errors as pixels
 
 PIXEL_CODES: tuple[tuple[type[pixels.PixelError], type[wire.SmiteError]], ...] = (
     (pixels.PlateError, wire.BadPlate),
+    (pixels.FullDiskError, wire.DiskFull),
+    (pixels.VersionError, wire.VersionTaken),
+    (pixels.ChoiceError, wire.BadInput),
     (pixels.MatteError, wire.MatteFailed),
     (pixels.ReferencesError, wire.BadReferences),
     (pixels.ColourError, wire.BadColour),
@@ -41,8 +44,6 @@ def as_wire_error(problem: BaseException, engine_errors: ModuleType | None) -> w
     if isinstance(problem, wire.SmiteError):
         return problem
     message = sentence(str(problem))
-    if isinstance(problem, pixels.MatteError):
-        return _matte_error(problem, message)
     for kind, found in PIXEL_CODES:
         if isinstance(problem, kind):
             return found(message)
@@ -61,15 +62,6 @@ def as_wire_error(problem: BaseException, engine_errors: ModuleType | None) -> w
         f"The worker failed ({type(problem).__name__}: {str(problem)[:500]}); its log has the"
         " details."
     )
-
-
-def _matte_error(problem: pixels.MatteError, message: str) -> wire.SmiteError:
-    """A matte may fail for a full disk, for what was asked (template, shot), or otherwise."""
-    if "disk is full" in problem.what:
-        return wire.DiskFull(message)
-    if "template" in problem.what or "shot name" in problem.what:
-        return wire.BadInput(message)
-    return wire.MatteFailed(message)
 
 
 def sentence(text: str) -> str:

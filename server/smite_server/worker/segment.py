@@ -1,9 +1,10 @@
-"""A segment job: a plate in, one EXR matte per part and frame out, as soon as they are final."""
+"""A segment job: a plate in, EXR mattes out, in every style, as soon as they are final."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
@@ -11,17 +12,25 @@ from typing import Any, cast
 import numpy as np
 
 from smite_protocol.errors import OutOfMemory
+from smite_protocol.events import ABOUT_SHOT
 from smite_protocol.messages import SegmentSpec
 from smite_server.colour import ToDisplay
-from smite_server.mattes import is_foreign
-from smite_server.naming import report_path, sheet_path
-from smite_server.plates import Plate, engine_view, open_plate
-from smite_server.report import FrameReport
+from smite_server.latest import update_latest
+from smite_server.matte_encoder import MatteFrame
+from smite_server.output_writer import WrittenFile
+from smite_server.plates import OnMissing, Plate, engine_view, open_plate
+from smite_server.proxies import ProxyPlate
+from smite_server.report import FrameReport, flat_files
+from smite_server.review_page import review_page
+from smite_server.versions import release_claim
+from smite_server.whole_files import write_whole
 from smite_server.worker import checkpoint
-from smite_server.worker.pictures import Waiting, fit, small_copy
+from smite_server.worker.pictures import fit, small_copy
+from smite_server.worker.places import out_folder
 from smite_server.worker.sent_plate import open_sent_plate
 from smite_server.worker.session import Task
-from smite_server.worker.shot import Shot, about_plate, prepare
+from smite_server.worker.settings import map_settings
+from smite_server.worker.shot import Shot, about_plate, longer_side, prepare
 from smite_server.worker.thumbnail import update_thumbnail
 from smite_server.worker_messages import MatteFile
 
@@ -32,20 +41,27 @@ def run(task: Task) -> dict[str, Any]:
     task.progress.tell("reading the plate")
     with _open(task, spec) as plate:
         # Before the model is loaded: a wrong colour space is told at once.
-        to_display = ToDisplay(spec.colour_space or plate.colour_space, plate.format_hint)
+        to_display = ToDisplay(
+            spec.colour_space or plate.colour_space,
+            plate.format_hint,
+            task.run.resolved.get("ocio"),
+        )
         shot = prepare(task, spec, plate, to_display)
-        checkpoint.restore(shot)
-        if task.run.window:
-            shot.window = min(task.run.window, shot.window or task.run.window)
-        window = _segment_all(shot)
+        with closing(shot.reader):
+            checkpoint.restore(shot)
+            if task.run.window:
+                shot.window = min(task.run.window, shot.window or task.run.window)
+            window = _segment_all(shot)
         return _finish(shot, window)
 
 
 def _open(task: Task, spec: SegmentSpec) -> Plate:
-    path = task.run.resolved["plate"]
+    path, on_missing = task.run.resolved["plate"], cast("OnMissing", spec.on_missing)
     if spec.plate is None:
-        return open_sent_plate(Path(path), frames=spec.frames, on_missing=spec.on_missing)
-    return open_plate(path, frames=spec.frames, on_missing=spec.on_missing)  # type: ignore[arg-type]
+        plate = open_sent_plate(Path(path), frames=spec.frames, on_missing=on_missing)
+    else:
+        plate = open_plate(path, frames=spec.frames, on_missing=on_missing)
+    return plate if spec.proxy == 1 else ProxyPlate(plate, spec.proxy)
 
 
 def _segment_all(shot: Shot) -> int | None:
@@ -58,9 +74,7 @@ def _segment_all(shot: Shot) -> int | None:
     task, engine = shot.task, shot.task.session.engine
     errors = task.session.errors
     out_of_memory = getattr(errors, "OutOfDeviceMemoryError")  # noqa: B009  (any engine module)
-    settings = engine.SegmentSettings.from_dict(
-        {**shot.spec.settings, "quality": shot.spec.quality, "seed": shot.spec.seed}
-    )
+    settings = map_settings(task, shot.spec)
     task.progress.tell("mattes", shot.written, len(shot.plate.numbers))
     while True:
         if shot.window:
@@ -71,8 +85,8 @@ def _segment_all(shot: Shot) -> int | None:
             _segment_rest(shot, settings)
         except out_of_memory as problem:
             made_room = task.session.make_room()
-            half = min(window, len(shot.waiting) or window) // 2
-            shot.waiting.clear()
+            half = min(window, shot.waiting or window) // 2
+            shot.waiting = 0
             if made_room:
                 continue
             if not half:
@@ -122,83 +136,114 @@ def _stage(step: Any) -> str:
 
 
 def _frames(shot: Shot) -> Iterator[Any]:
-    """Yield the engine's frames, and keep what writing their mattes needs."""
+    """Yield the engine's frames."""
     for frame in shot.plate.frames_after(shot.last_number):
         shot.task.check_cancelled()
         view = engine_view(frame, shot.to_display.apply(frame.pixels))
-        shot.waiting[frame.number] = Waiting(
-            frame.geometry, small_copy(view), frame.bad_pixels, frame.held_from
-        )
+        shot.waiting += 1
         yield shot.task.session.engine.Frame(number=frame.number, image=view)
 
 
 def _write(shot: Shot, maps: Any) -> None:
-    """Write one frame's mattes, tell of them, note how the frame went."""
-    engine = shot.task.session.engine
-    kept = shot.waiting.pop(maps.number)
-    height, width = kept.geometry.data.shape
-    mattes = engine.mattes_at(maps, height, width)
-    shot.overwrote += sum(
-        is_foreign(shot.writer.path(slug, maps.number), shot.task.job) for slug in shot.writer.parts
+    """Make one frame's mattes, write them, tell of them, note how the frame went."""
+    frame = shot.reader.read(maps.number)
+    display = shot.to_display.apply(frame.pixels)
+    mattes = shot.edges.mattes(maps, display)
+    plate = frame.pixels if shot.spec.with_plate else None
+    written = shot.writer.write(
+        MatteFrame(maps.number, mattes, frame.geometry, frame.time_code, plate)
     )
-    files = shot.writer.write(maps.number, mattes, kept.geometry)
-    parts = {part.slug: part.name for part in shot.model.parts.parts}
-    shot.task.link.mattes(
-        shot.task.job,
-        maps.number,
-        [
-            MatteFile(parts[slug], slug, str(path), path.relative_to(shot.writer.out).as_posix())
-            for slug, path in files.items()
-        ],
-    )
+    shot.waiting -= 1
+    shot.overwrote += sum(file.replaced for file in written)
+    _tell(shot, maps.number, written)
     shot.written += 1
     now = time.monotonic()
-    shot.before = engine.labels_at(maps, *kept.small.shape[:2]), kept.small
-    shot.report.add(
-        FrameReport(
-            maps.number,
-            confidence=maps.confidence,
-            flicker=shot.flicker.add(*shot.before),
-            seconds=round(now - shot.last, 4),
-            bad_pixels=kept.bad_pixels,
-            held_from=kept.held_from,
-        )
+    small = small_copy(engine_view(frame, display))
+    mattes = np.stack([fit(matte, small) for matte in mattes])
+    about = FrameReport(
+        maps.number,
+        confidence=maps.confidence,
+        seconds=round(now - shot.last, 4),
+        bad_pixels=frame.bad_pixels,
+        held_from=frame.held_from,
     )
+    shot.report.add(shot.quality.add(about, mattes, maps.probabilities, small))
     shot.last = now
-    if shot.sheet.wants_next():
-        mattes = np.stack([fit(matte, kept.small) for matte in mattes])
-    shot.sheet.add(maps.number, kept.small, mattes)
+    shot.sheet.add(maps.number, small, mattes)
     folder = shot.task.session.options.spool / shot.task.job
-    update_thumbnail(folder, maps.number, kept.small, mattes)
+    update_thumbnail(folder, maps.number, small, mattes)
     shot.task.progress.tell("mattes", shot.written, len(shot.plate.numbers))
 
 
+def _tell(shot: Shot, number: int, written: list[WrittenFile]) -> None:
+    """Tell of a frame's files."""
+    parts = {part.slug: part.name for part in shot.model.parts.parts}
+    files = [
+        MatteFile(
+            parts.get(file.member, file.member),
+            file.member,
+            str(file.path),
+            file.path.relative_to(out_folder(shot.task)).as_posix(),
+        )
+        for file in written
+    ]
+    shot.task.link.mattes(shot.task.job, number, files)
+
+
 def _finish(shot: Shot, window: int | None) -> dict[str, Any]:
-    """Write report and contact sheet; return the job's result."""
-    spec, out = shot.spec, shot.writer.out
+    """Write review page, contact sheet and report; return the job's result."""
+    spec, names = shot.spec, shot.writer.names
     seconds = shot.seconds_taken
     per_frame = seconds / max(1, shot.written)
-    report, sheet = (place(out, spec.shot, spec.version) for place in (report_path, sheet_path))
-    report.parent.mkdir(parents=True, exist_ok=True)
-    shot.report.plate = about_plate(shot.plate, spec)
-    shot.report.save(report, seconds=seconds, seconds_per_frame=per_frame)
-    shot.sheet.save(sheet)
-    back = spec.out is None
+    names.report.parent.mkdir(parents=True, exist_ok=True)
+    styles = {
+        style: {member: _place(shot, Path(path)) for member, path in files.items()}
+        for style, files in names.patterns().items()
+    }
+    shot.sheet.save(names.sheet)
+    shot.report.plate, shot.report.styles = about_plate(shot.plate, spec), styles
+    shot.report.review = shot.quality.finish(longer_side(shot.plate))
+    page = review_page(shot.report.as_dict(), shot.report.review)
+    write_whole(names.page, page.encode())
+    shot.report.save(names.report, seconds=seconds, seconds_per_frame=per_frame)
+    if spec.out is None:
+        about = {"_contact_sheet": names.sheet, "_review": names.page, "_report": names.report}
+        _send_back(shot, about)
+    else:
+        release_claim(names)
+        update_latest(names)
     return {
         "job": shot.task.job,
         "shot": spec.shot,
+        "version": names.version,
         "frames": shot.written,
         "parts": {part.slug: part.name for part in shot.model.parts.parts},
-        "files": {
-            slug: str(Path(path).relative_to(out)) if back else path
-            for slug, path in shot.writer.patterns().items()
-        },
+        "styles": styles,
+        "files": flat_files(styles),
         "seconds": round(seconds, 3),
         "seconds_per_frame": round(per_frame, 4),
-        "report": str(report),
-        "contact_sheet": str(sheet),
+        "report": _place(shot, names.report),
+        "contact_sheet": _place(shot, names.sheet),
+        "review": _place(shot, names.page),
+        "to_look_at": len(shot.report.review.markers),
         "bad_pixels": sum(frame.bad_pixels for frame in shot.report.frames),
         "missing": [int(number) for number in shot.plate.missing][:1000],
         "overwrote": shot.overwrote,
         "window": window,
     }
+
+
+def _place(shot: Shot, path: Path) -> str:
+    """Where a file lies, for the client: below its own output folder where it has one."""
+    if shot.spec.out is not None:
+        return str(path)
+    return path.relative_to(out_folder(shot.task)).as_posix()
+
+
+def _send_back(shot: Shot, files: Mapping[str, Path]) -> None:
+    """Tell of files about the whole shot, by names that no part has."""
+    told = [
+        MatteFile(name.strip("_"), name, str(path), _place(shot, path))
+        for name, path in files.items()
+    ]
+    shot.task.link.mattes(shot.task.job, ABOUT_SHOT, told)

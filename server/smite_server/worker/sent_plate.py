@@ -14,7 +14,7 @@ from smite_protocol.errors import BadPlate, InternalError
 from smite_protocol.fields import from_map
 from smite_protocol.messages import PutPixels
 from smite_server.geometry import Floats, Geometry, Window
-from smite_server.plates import Plate, PlateFrame, open_plate, parse_frames
+from smite_server.plates import OnMissing, Plate, PlateFrame, open_plate, parse_frames
 from smite_server.sequences import MOVIE_SUFFIXES
 from smite_server.spool import PIXEL_MAGIC, PIXEL_SUFFIX
 
@@ -29,7 +29,7 @@ class _Header:
     offset: int
 
 
-def open_sent_plate(folder: Path, *, frames: str | None, on_missing: str) -> Plate:
+def open_sent_plate(folder: Path, *, frames: str | None, on_missing: OnMissing) -> Plate:
     """Open the plate that was sent into ``folder``. Raises PlateError, BadPlate."""
     files = sorted(path for path in folder.iterdir() if not path.name.startswith("."))
     pixels = [path for path in files if path.suffix == PIXEL_SUFFIX]
@@ -41,7 +41,7 @@ def open_sent_plate(folder: Path, *, frames: str | None, on_missing: str) -> Pla
     return open_plate(
         files[0] if single else folder,
         frames=frames,
-        on_missing=on_missing,  # type: ignore[arg-type]
+        on_missing=on_missing,
     )
 
 

@@ -131,13 +131,16 @@ class Task:
         """Where the job's checkpoints lie."""
         return self.session.options.spool / self.run.job / "state"
 
-    def load_model(self) -> Any:
-        """Load the backbone and the job's part model. Raises the engine's errors."""
+    def load_part_model(self) -> Any:
+        """Load the engine and the job's part model. Raises the engine's PartModelError."""
         self.progress.tell("loading the engine")
         _ = self.session.engine
         self.check_cancelled()
-        model = self.session.model(Path(self.run.resolved["model"]))
+        return self.session.model(Path(self.run.resolved["model"]))
+
+    def load_backbone(self) -> Any:
+        """Load the backbone, once for all jobs. Raises the engine's BackboneError."""
         self.progress.tell("loading the backbone")
-        _ = self.session.backbone
+        backbone = self.session.backbone
         self.check_cancelled()
-        return model
+        return backbone

@@ -4,24 +4,18 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
-
-from smite_engine.metrics import FlickerMeter
 from smite_protocol.messages import SegmentSpec
 from smite_server.colour import ToDisplay
 from smite_server.contact_sheet import ContactSheet
-from smite_server.geometry import Floats
-from smite_server.mattes import MatteWriter
-from smite_server.naming import report_path
+from smite_server.output_writer import OutputWriter
 from smite_server.plates import Plate
 from smite_server.report import Report
-from smite_server.worker.pictures import Waiting
-from smite_server.worker.places import check_inside, out_folder
+from smite_server.worker.outputs import open_writer
 from smite_server.worker.session import Task
+from smite_server.worker.settings import edge_settings
+from smite_server.worker.shot_quality import ShotQuality
 
 
 @dataclass
@@ -29,8 +23,11 @@ class Shot:
     """A segment job on its way.
 
     Attributes:
-        waiting: By frame number, what writing the mattes of frames that were read needs.
-        before: Labels [h, w] and small picture [h, w, 3] of the last frame that was written.
+        reader: Reads the plate a second time, for the edges, when a frame's maps have come: frames
+            that wait for their window would fill the memory.
+        edges: Makes mattes from maps and plate.
+        quality: Measures the frames that are written.
+        waiting: Frames that the engine has and whose mattes are not written.
         written: Frames whose mattes are there.
         overwrote: Files of other jobs that were replaced.
         window: Most frames of a window; 0: as the settings say.
@@ -43,12 +40,13 @@ class Shot:
     model: Any
     plate: Plate
     to_display: ToDisplay
-    writer: MatteWriter
+    reader: Plate
+    edges: Any
+    writer: OutputWriter
     report: Report
     sheet: ContactSheet
-    flicker: FlickerMeter = field(default_factory=FlickerMeter)
-    waiting: dict[int, Waiting] = field(default_factory=dict)
-    before: tuple[npt.NDArray[np.uint8], Floats] | None = None
+    quality: ShotQuality
+    waiting: int = 0
     written: int = 0
     overwrote: int = 0
     window: int = 0
@@ -70,40 +68,31 @@ class Shot:
 
 def prepare(task: Task, spec: SegmentSpec, plate: Plate, to_display: ToDisplay) -> Shot:
     """Load the model and make the writers; checks names and places before any work is done."""
-    model = task.load_model()
-    out, model_hash = out_folder(task), model.hash
-    slugs = [part.slug for part in model.parts.parts]
-    metadata: dict[str, object] = {
-        "shot": spec.shot,
-        "version": spec.version,
-        "model": Path(task.run.resolved["model"]).stem,
-        "modelHash": model_hash,
-        "job": task.job,
-    }
-    if plate.frames_per_second:
-        metadata["framesPerSecond"] = plate.frames_per_second
-    writer = MatteWriter(out, spec.shot, slugs, spec.version, spec.template, metadata)
-    for slug in slugs:
-        check_inside(task, out, writer.path(slug, plate.numbers[0]))
-    check_inside(task, out, report_path(out, spec.shot, spec.version))
+    model = task.load_part_model()
+    settings = edge_settings(task, spec)
+    writer = open_writer(task, spec, model, plate)
+    edges = task.session.engine.ShotEdges(settings, task.load_backbone().device)
+    names = writer.names
+    names_of_parts = {part.slug: part.name for part in model.parts.parts}
     report = Report(
         shot=spec.shot,
-        version=spec.version,
-        parts={part.slug: part.name for part in model.parts.parts},
+        version=names.version,
+        parts=names_of_parts,
         settings=dict(task.run.spec),
         model={
             "file": task.run.resolved["model"],
-            "hash": model_hash,
+            "hash": model.hash,
             "backbone": model.backbone_id,
             "backbone_hash": model.backbone_hash,
         },
         plate=about_plate(plate, spec),
-        files=writer.patterns(),
+        styles=names.patterns(),
     )
-    names = [part.name for part in model.parts.parts]
-    title = f"{spec.shot} v{spec.version:03d}"
-    sheet = ContactSheet(names, title=title, pixel_aspect=1.0)
-    return Shot(task, spec, model, plate, to_display, writer, report, sheet)
+    title = f"{spec.shot} v{names.version:03d}"
+    sheet = ContactSheet(tuple(names_of_parts.values()), title=title, pixel_aspect=1.0)
+    reader = plate.second_reader()
+    quality = ShotQuality(names_of_parts)
+    return Shot(task, spec, model, plate, to_display, reader, edges, writer, report, sheet, quality)
 
 
 def about_plate(plate: Plate, spec: SegmentSpec) -> dict[str, Any]:
@@ -118,3 +107,9 @@ def about_plate(plate: Plate, spec: SegmentSpec) -> dict[str, Any]:
         "pixel_aspect": plate.geometry.pixel_aspect,
         "missing": list(plate.missing),
     }
+
+
+def longer_side(plate: Plate) -> float:
+    """Return the longer side of what the engine sees of the plate, in pixels of its height."""
+    data, aspect = plate.geometry.data, plate.geometry.pixel_aspect
+    return max(data.width * aspect, float(data.height))

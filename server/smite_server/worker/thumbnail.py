@@ -10,13 +10,13 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
-import cv2
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from smite_server.contact_sheet import part_colours
 from smite_server.geometry import Floats
+from smite_server.overlay import overlaid
 from smite_server.thumbnails import THUMBNAIL
+from smite_server.worker.pictures import fit, small_copy
 
 SECONDS = 2.0
 """A thumbnail is made at most this often: its file's age says when the last was."""
@@ -53,18 +53,10 @@ def _is_due(path: Path) -> bool:
 
 def draw(number: int, rgb: Floats, mattes: Floats) -> bytes:
     """Return the picture as PNG."""
-    height, width = rgb.shape[:2]
-    scale = min(1.0, SIDE / max(height, width))
-    size = (max(1, round(width * scale)), max(1, round(height * scale)))
-    plate = np.clip(_resized(rgb, size), 0.0, 1.0)
-    parts = np.zeros_like(plate)
-    over = plate.copy()
-    for matte, colour in zip(mattes, part_colours(len(mattes)), strict=True):
-        weight = np.clip(_resized(matte, size), 0.0, 1.0)[..., None]
-        tint = np.array(colour, np.float32) / 255.0
-        over += OVERLAY * weight * (tint - over)
-        parts += weight * (tint - parts)
-    both = np.concatenate([over, parts], axis=1)
+    plate = np.clip(small_copy(rgb, SIDE), 0.0, 1.0)
+    small = np.clip(np.stack([fit(matte, plate) for matte in mattes]), 0.0, 1.0)
+    parts = overlaid(np.zeros_like(plate), small, 1.0)
+    both = np.concatenate([overlaid(plate, small, OVERLAY), parts], axis=1)
     picture = Image.fromarray((both * 255.0 + 0.5).astype(np.uint8))
     _write_number(picture, number)
     stream = io.BytesIO()
@@ -79,10 +71,3 @@ def _write_number(picture: Image.Image, number: int) -> None:
     left, top, right, bottom = pen.textbbox(place, text, font=font)
     pen.rectangle((left - 4, top - 3, right + 4, bottom + 3), fill=(16, 17, 19))
     pen.text(place, text, (220, 222, 226), font=font)
-
-
-def _resized(picture: Floats, size: tuple[int, int]) -> Floats:
-    found = cv2.resize(
-        np.ascontiguousarray(picture, np.float32), size, interpolation=cv2.INTER_AREA
-    )
-    return np.asarray(found, np.float32)

@@ -309,8 +309,32 @@ def _maps(model: PartModel, frame: Frame, shared: np.float32) -> FrameMaps:
     return FrameMaps(frame.number, np.float32(weights / weights.sum(axis=0)), 0.9)
 
 
-def mattes_at(maps: FrameMaps, height: int, width: int) -> np.ndarray:
-    return np.stack([cv2.resize(plane, (width, height)) for plane in maps.probabilities[1:]])
+@dataclass(frozen=True)
+class EdgeSettings(_Settings):
+    edges: str = "soft"
+    band: float = 2.0
+
+
+class ShotEdges:
+    """Mattes grown bilinearly; a trace of the frame before makes a lost state show."""
+
+    def __init__(self, settings: EdgeSettings, device: str = "cpu") -> None:
+        self._hard = settings.edges == "hard"
+        self._last: np.ndarray | None = None
+
+    def mattes(self, maps: FrameMaps, image: np.ndarray) -> np.ndarray:
+        height, width = image.shape[:2]
+        found = np.stack([cv2.resize(plane, (width, height)) for plane in maps.probabilities[1:]])
+        if self._last is not None and self._last.shape == found.shape:
+            found = 0.99 * found + 0.01 * self._last
+        self._last = found
+        return np.round(found) if self._hard else found
+
+    def state(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+        return ({}, {}) if self._last is None else ({"there": True}, {"last": self._last})
+
+    def restore(self, notes: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> None:
+        self._last = arrays["last"] if notes else None
 
 
 def labels_at(maps: FrameMaps, height: int, width: int) -> np.ndarray:
