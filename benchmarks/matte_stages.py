@@ -7,7 +7,8 @@
 The shot is real footage, a shared clip or else the demo shot, enlarged and written as half-float
 EXR; a few frames are linked over and over. Its subject is cut into as many parts as are asked for,
 learned from the first frame. Frames take the way of a job, through the same classes: the plate is
-read, brought to display colours, segmented, given its edges, and written in every style.
+read, brought to display colours, segmented; when its maps have come it is read and brought to
+display colours once more, given its edges, written in every style, and measured for the review.
 
 ``all`` is one job that makes ``fine`` edges and writes all three styles: the sum of its stages, the
 engine among them. `hard` and `soft` are made beside it and are in no sum. Peak memory is that of
@@ -17,17 +18,15 @@ the process while the shot is made, above what it held with weights and part mod
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from statistics import median
-from typing import Any
 
 import numpy as np
 import psutil
@@ -36,7 +35,7 @@ import torch
 from benchmarks.enlarged_plate import enlarged_plate
 from benchmarks.peak_memory import peak_memory
 from benchmarks.runs import engine_digest, rounded
-from benchmarks.tables import NOTHING, markdown
+from benchmarks.stage_table import keep, read_rows, stage_table
 from benchmarks.timing import machine
 from smite_engine import (
     Backbone,
@@ -60,11 +59,14 @@ from smite_server.output_names import OutputNames
 from smite_server.output_styles import STYLES, make_style
 from smite_server.output_writer import OutputWriter
 from smite_server.plates import Plate, PlateFrame, engine_view, open_plate
+from smite_server.report_frames import FrameReport
+from smite_server.worker.pictures import fit, small_copy
+from smite_server.worker.shot_quality import ShotQuality
 
 RESULTS = Path(__file__).parent / "results" / "matte_stages.json"
 MEBIBYTE = 1024 * 1024
 BEFORE_EDGES = ("read", "display", "engine")
-JOB = (*BEFORE_EDGES, "fine", *STYLES)
+JOB = (*BEFORE_EDGES, "fine", *STYLES, "review")
 """The stages of the job that ``all`` is of."""
 
 QUICK = {"embedding_steps": 8, "weight_steps": 4, "key_steps": 100, "key_views": 4}
@@ -72,12 +74,13 @@ QUICK = {"embedding_steps": 8, "weight_steps": 4, "key_steps": 100, "key_views":
 
 @dataclass
 class Stages:
-    """Seconds of every frame, by stage."""
+    """Seconds by stage, as often as the stage ran."""
 
     seconds: dict[str, list[float]] = field(default_factory=dict)
+    frames: int = 0
 
     def note(self, stage: str, seconds: float) -> None:
-        """One frame's."""
+        """Of one time."""
         self.seconds.setdefault(stage, []).append(seconds)
 
     @contextmanager
@@ -92,12 +95,12 @@ class Stages:
         return sum(self.seconds.get(stage, ()))
 
     def per_frame(self) -> dict[str, float]:
-        """Means, since the engine takes a window's time at its first frame, and ``all``."""
-        means = {name: sum(each) / len(each) for name, each in self.seconds.items()}
+        """Of a frame in the mean, since a window's time falls on its first; and ``all``."""
+        means = {name: self.total(name) / self.frames for name in self.seconds}
         return {**means, "all": sum(means[stage] for stage in JOB)}
 
     def middle(self) -> dict[str, float]:
-        """Medians, which a stall of the machine does not move."""
+        """Medians of the times that a stage ran, which a stall of the machine does not move."""
         return {name: median(each) for name, each in self.seconds.items()}
 
 
@@ -120,53 +123,57 @@ class Row:
 
 
 class Job:
-    """The stages of a job over one shot, timed.
-
-    Frames wait for their maps in the plate's own colours, as the half floats that they were read
-    from, so that a window of them takes little memory.
-    """
+    """The stages of a job over one shot, timed."""
 
     def __init__(
         self, backbone: Backbone, model: PartModel, out: Path, options: argparse.Namespace
     ) -> None:
         self.stages = Stages()
-        self._backbone, self._model, self._device = backbone, model, options.device
-        self._waiting: dict[int, PlateFrame] = {}
+        self._backbone, self._model = backbone, model
         chosen = ["fine"] if options.fine_only else EDGES
         self._edges = {name: ShotEdges(EdgeSettings(edges=name), options.device) for name in chosen}
-        slugs = [part.slug for part in model.parts.parts]
-        self._writers = {name: _writer(name, slugs, out, options.threads) for name in STYLES}
+        names = {part.slug: part.name for part in model.parts.parts}
+        self._writers = {name: _writer(name, list(names), out, options.threads) for name in STYLES}
+        self._quality = ShotQuality(names)
 
     def run(self, plate: Plate) -> None:
         """Every frame through every stage."""
         to_display = ToDisplay(plate.colour_space, plate.format_hint)
         settings = SegmentSettings(quality="draft")
+        reader = plate.second_reader()
         maps = segment(self._backbone, self._model, self._frames(plate, to_display), settings)
         while (found := self._next(maps)) is not None:
-            kept = self._waiting.pop(found.number)
-            # Timed once already, on the frame's way into the engine.
-            image = to_display.apply(kept.pixels.astype(np.float32))
+            frame, image = self._read(reader, found.number, to_display)
             mattes = self._edged(found, image)
-            self._written(MatteFrame(found.number, mattes, kept.geometry))
+            self._written(MatteFrame(found.number, mattes, frame.geometry))
+            self._reviewed(found, mattes, engine_view(frame, image))
+            self.stages.frames += 1
             print(f"  frame {found.number}", file=sys.stderr, flush=True)
+        reader.close()
 
     def _frames(self, plate: Plate, to_display: ToDisplay) -> Iterator[Frame]:
         for number in plate.numbers:
-            with self.stages.timed("read"):
-                frame = plate.read(number)
-            with self.stages.timed("display"):
-                view = engine_view(frame, to_display.apply(frame.pixels))
-            self._waiting[number] = replace(frame, pixels=frame.pixels.astype(np.float16))
-            yield Frame(number, view)
+            frame, image = self._read(plate, number, to_display)
+            yield Frame(number, engine_view(frame, image))
+
+    def _read(
+        self, plate: Plate, number: int, to_display: ToDisplay
+    ) -> tuple[PlateFrame, np.ndarray]:
+        """A frame, and its pixels in display colours."""
+        with self.stages.timed("read"):
+            frame = plate.read(number)
+        with self.stages.timed("display"):
+            image = to_display.apply(frame.pixels)
+        return frame, image
 
     def _next(self, maps: Iterator[FrameMaps]) -> FrameMaps | None:
         """The next frame's maps; reading is not counted as the engine's."""
-        reading = self.stages.total("read") + self.stages.total("display")
+        before = self.stages.total("read") + self.stages.total("display")
         began = time.perf_counter()
         found = next(maps, None)
         taken = time.perf_counter() - began
-        reading = self.stages.total("read") + self.stages.total("display") - reading
         if found is not None:
+            reading = self.stages.total("read") + self.stages.total("display") - before
             self.stages.note("engine", taken - reading)
         return found
 
@@ -184,6 +191,13 @@ class Job:
         for name, writer in self._writers.items():
             with self.stages.timed(name):
                 writer.write(frame)
+
+    def _reviewed(self, maps: FrameMaps, mattes: np.ndarray, view: np.ndarray) -> None:
+        with self.stages.timed("review"):
+            small = small_copy(view)
+            fitted = np.stack([fit(matte, small) for matte in mattes])
+            about = FrameReport(maps.number, confidence=maps.confidence, seconds=0.0)
+            self._quality.add(about, fitted, maps.probabilities, small)
 
 
 def _writer(style: str, slugs: list[str], out: Path, threads: int) -> OutputWriter:
@@ -222,48 +236,6 @@ def measured(options: argparse.Namespace) -> Row:
         machine=machine(options.device),
         engine=engine_digest(),
     )
-
-
-def stage_table(rows: list[dict[str, Any]]) -> str:
-    """Markdown: one line for each run."""
-    columns = (*BEFORE_EDGES, *EDGES, *STYLES, "all")
-    head = ("plate", "frames", "parts", *columns, "peak MiB", "device", "load")
-    lines = []
-    for row in rows:
-        figures = [row["seconds"].get(name) for name in columns]
-        lines.append(
-            [
-                row["size"],
-                str(row["frames"]),
-                str(row["parts"]),
-                *(NOTHING if each is None else f"{each:.2f}" for each in figures),
-                str(row["peak_mib"]),
-                f"{row['device']}, {row['threads']} threads",
-                f"{row['load']:.1f}",
-            ]
-        )
-    return markdown(head, lines) if lines else "Nothing is measured yet."
-
-
-def keep(path: Path, row: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Adds a row to the file in place of one of the same size, parts and device; all rows."""
-
-    def about(each: Mapping[str, Any]) -> tuple[Any, ...]:
-        return each["size"], each["parts"], each["device"]
-
-    rows = [each for each in read_rows(path) if about(each) != about(row)]
-    rows = sorted([*rows, dict(row)], key=about)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps({"rows": rows}, indent=1) + "\n", encoding="utf-8")
-    return rows
-
-
-def read_rows(path: Path) -> list[dict[str, Any]]:
-    """What is measured so far."""
-    if not path.is_file():
-        return []
-    rows: list[dict[str, Any]] = json.loads(path.read_text(encoding="utf-8"))["rows"]
-    return rows
 
 
 def size_of(text: str) -> tuple[int, int]:
