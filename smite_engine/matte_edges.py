@@ -67,12 +67,13 @@ class Course:
 
 LOW_LEVELS = 2
 
-# Chosen on the demo shot and the two shots of tools/shots, from exact maps and from the engine's,
-# with a look at ten DAVIS clips. Less drawing where colour contradicts (0.05 to 0.5 were tried) and
-# wider windows (1 to 3) correct more of what a draft has wrong, and lose more of exact maps; more
-# sharpening (0 to 0.08) clears the haze of textured footage, and eats motion blur.
+# Chosen on the demo shot and the two shots of tools/shots, from exact maps and from the engine's, and
+# on DAVIS clips from their masks and from the engine's maps. Less drawing where colour contradicts
+# (0.01 to 0.5 were tried) and wider windows (1 to 3) correct more of what a draft has wrong, and
+# lose more of exact maps; more sharpening (0 to 0.08) clears the haze of textured footage, and eats
+# motion blur.
 SOFT = Course(radius=(1, 1), steps=(0, 0), last_steps=0, sharpening=0.0, contradicted=1.0)
-FINE = Course(radius=(2, 1), steps=(6, 2), last_steps=1, sharpening=0.03, contradicted=0.1)
+FINE = Course(radius=(2, 1), steps=(6, 2), last_steps=1, sharpening=0.03, contradicted=0.03)
 
 JUDGING = 0.05
 """How far alphas are drawn to the maps while colour judges these."""
@@ -85,9 +86,10 @@ from the second it contradicts. Exact maps are moved by 0.03 to 0.08 at edges, t
 JUDGE_RADIUS = 3
 """Windows, in pixels of the second level, in which colour should tell parts apart."""
 
-UNTOLD = (0.3, 0.7)
+UNTOLD = (0.15, 0.4)
 """Shares of the alphas' variance that colour leaves unexplained in them: up to the first it may
-judge a cell, from the second it may not."""
+judge a cell, from the second it may not: (0.3, 0.7) corrects drafts better, and lets parts run out
+where subject and background share their colours."""
 
 
 @torch.no_grad()
