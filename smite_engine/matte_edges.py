@@ -67,11 +67,11 @@ class Course:
 
 LOW_LEVELS = 2
 
-# Chosen on the demo shot and the two shots of tools/shots, from exact maps and from the engine's, and
-# on DAVIS clips from their masks and from the engine's maps. Less drawing where colour contradicts
-# (0.01 to 0.5 were tried) and wider windows (1 to 3) correct more of what a draft has wrong, and
-# lose more of exact maps; more sharpening (0 to 0.08) clears the haze of textured footage, and eats
-# motion blur.
+# Chosen on the demo shot and the two shots of tools/shots, from exact maps and from the engine's,
+# and on DAVIS clips, from their masks and from the engine's maps. Less drawing where colour
+# contradicts (0.01 to 0.5 were tried) and wider windows (1 to 3) correct more of what a draft has
+# wrong, and lose more of exact maps; more sharpening (0 to 0.08) clears the haze of textured
+# footage, and eats motion blur.
 SOFT = Course(radius=(1, 1), steps=(0, 0), last_steps=0, sharpening=0.0, contradicted=1.0)
 FINE = Course(radius=(2, 1), steps=(6, 2), last_steps=1, sharpening=0.03, contradicted=0.03)
 
