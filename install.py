@@ -1,14 +1,17 @@
 #!/usr/bin/env python3
-"""Sets SMITE up in a virtual environment of its own and runs it from there.
+"""Sets SMITE up, and puts it into Nuke and Blender.
 
     python install.py demo              install, then make mattes of the demo shot
     python install.py test [-- ...]     install, then run the tests (... goes to pytest)
     python install.py server [-- ...]   install, then run the server (... goes to `smite serve`)
-    python install.py uninstall         remove the environment and what the demo made
+    python install.py nuke              put the plug-in into the Nukes of this machine
+    python install.py blender           put the add-on into the Blenders of this machine
+    python install.py uninstall         remove all of that (`uninstall nuke`: only that)
 
-Standard library only. Everything lands in `.venv` beside this file (the environment variable
+Standard library only. The first three land in `.venv` beside this file (the environment variable
 SMITE_VENV names another folder) and `demo-output`; each command is shown before it runs. Running
-it again skips what is in place. Dependencies are taken as wheels: no compiler is needed.
+it again skips what is in place. Dependencies are taken as wheels: no compiler is needed. What the
+plug-ins need is fetched once, to `.wheels`. `install.py COMMAND --help` lists a command's options.
 """
 
 from __future__ import annotations
@@ -28,6 +31,7 @@ import urllib.request
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
 
 OLDEST = (3, 11)
 TORCH = "torch==2.13.0"
@@ -39,6 +43,9 @@ STAMP = "smite-install.json"
 CONSTRAINTS = "smite-constraints.txt"
 REFERENCE_METRICS = "vos-benchmark==0.1.0"
 WHEELS = ("--only-binary=:all:", "--disable-pip-version-check")
+BPY = "bpy==4.5.*"  # Blender as a module: wheels for Python 3.11 only, and it pins its own numpy
+BPY_PYTHON = (3, 11)
+BPY_LIBRARIES = "libgl1 libsm6 libxfixes3 libxi6 libxkbcommon0 libxrender1"
 
 
 class StepFailed(Exception):  # noqa: N818  (it says what happened)
@@ -111,6 +118,12 @@ def environment_folder() -> Path:
     return Path(chosen).expanduser().absolute() if chosen else REPO / ".venv"
 
 
+def bpy_folder() -> Path:
+    """Return the folder of the environment that has Blender as a module."""
+    folder = environment_folder()
+    return folder.with_name(f"{folder.name}-bpy")
+
+
 def environment_python(folder: Path) -> Path:
     """Return the environment's Python, whether it exists or not."""
     return folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
@@ -130,7 +143,7 @@ def run_step(title: str, command: Sequence[str], how_to_go_on: str) -> None:
 def fingerprint() -> str:
     """Return what decides whether an installation is still the right one, as a hash."""
     found = hashlib.sha256((REPO / "pyproject.toml").read_bytes())
-    found.update("\0".join((TORCH, str(REPO), sys.version)).encode())
+    found.update("\0".join((TORCH, BPY, str(REPO), sys.version)).encode())
     return found.hexdigest()
 
 
@@ -177,7 +190,7 @@ def install(extras: frozenset[str]) -> Path:
     return python
 
 
-def make_environment(folder: Path) -> None:
+def make_environment(folder: Path, python: str = sys.executable) -> None:
     """Make the virtual environment. Raises StepFailed."""
     if folder.exists() and not (folder / "pyvenv.cfg").exists() and any(folder.iterdir()):
         raise StepFailed(
@@ -186,10 +199,38 @@ def make_environment(folder: Path) -> None:
         )
     run_step(
         "make the virtual environment",
-        [sys.executable, "-m", "venv", "--clear", str(folder)],
+        [python, "-m", "venv", "--clear", str(folder)],
         "Python's venv module is needed (on Debian and Ubuntu: apt install python3-venv); then"
         " run the same command again.",
     )
+
+
+def install_bpy() -> Path:
+    """Bring an environment with Blender as a module in place; return its Python.
+
+    It is apart from the other one, as Blender pins an older numpy. Raises StepFailed.
+    """
+    folder = bpy_folder()
+    python = environment_python(folder)
+    if "bpy" in installed_extras(folder):
+        say(f"Blender is already installed in {folder}.")
+        return python
+    base = sys.executable if sys.version_info[:2] == BPY_PYTHON else shutil.which("python3.11")
+    if base is None:
+        raise StepFailed(f"{BPY} needs Python 3.11, and no python3.11 was found; install it.")
+    if not python.exists():
+        make_environment(folder, base)
+    (folder / CONSTRAINTS).touch()  # says that this folder is ours, also where pip breaks off
+    pip = [str(python), "-m", "pip", "install", *WHEELS, BPY, *for_hosts().core_requirements()]
+    run_step("install Blender (about 370 MB)", pip, "Check the network, then run it again.")
+    run_step(
+        "try Blender",
+        [str(python), "-c", "import bpy; print('Blender', bpy.app.version_string)"],
+        f"Libraries may be missing (on Debian and Ubuntu: apt install {BPY_LIBRARIES}).",
+    )
+    stamp = {"fingerprint": fingerprint(), "extras": ["bpy"]}
+    (folder / STAMP).write_text(json.dumps(stamp), encoding="utf-8")
+    return python
 
 
 def demo(options: argparse.Namespace) -> int:
@@ -206,9 +247,15 @@ def demo(options: argparse.Namespace) -> int:
 
 
 def test(options: argparse.Namespace) -> int:
-    """Install with the developers' tools, then run the tests."""
-    python = install(frozenset({"server", "dev"}))
-    return run_through([str(python), "-m", "pytest", *options.rest])
+    """Install with the developers' tools, then run the tests; with hosts where asked for."""
+    environment = dict(os.environ)
+    extras = {"server", "dev"}
+    if options.hosts:
+        extras.add("readers")
+        blender = environment.get("SMITE_BPY_PYTHON") or str(install_bpy())
+        environment |= {"SMITE_BPY_PYTHON": blender, "SMITE_REQUIRE_HOSTS": "1"}
+    python = install(frozenset(extras))
+    return run_through([str(python), "-m", "pytest", *options.rest], environment)
 
 
 def server(options: argparse.Namespace) -> int:
@@ -217,10 +264,10 @@ def server(options: argparse.Namespace) -> int:
     return run_through([str(python), "-m", "smite_server.cli", "serve", *options.rest])
 
 
-def run_through(command: list[str]) -> int:
+def run_through(command: list[str], environment: dict[str, str] | None = None) -> int:
     """Show and run a command whose exit status becomes ours."""
     say(f"\n   $ {shlex.join(command)}")
-    with subprocess.Popen(command, cwd=REPO) as process:
+    with subprocess.Popen(command, cwd=REPO, env=environment) as process:
         while True:
             try:
                 return process.wait()
@@ -228,19 +275,57 @@ def run_through(command: list[str]) -> int:
                 continue  # the command got the same Ctrl-C and ends itself
 
 
+def for_hosts() -> SimpleNamespace:
+    """Return what installs into hosts: `tools/smite_install`, for Python 3.11 and newer."""
+    sys.path.insert(0, str(REPO / "tools"))
+    try:
+        from smite_install import commands, options, problems, wheels
+    finally:
+        sys.path.pop(0)
+    return SimpleNamespace(
+        add_options=options.add_options,
+        core_requirements=lambda: wheels.core_requirements(REPO),
+        installer=lambda: commands.Installer(REPO, say),
+        options=options.Options.of,
+        Problem=problems.InstallProblem,
+    )
+
+
+def put_into_hosts(options: argparse.Namespace) -> int:
+    """Put SMITE into the versions of this host that are found, or into the one that is named."""
+    hosts = for_hosts()
+    try:
+        getattr(hosts.installer(), options.command)(hosts.options(options))
+    except hosts.Problem as problem:
+        raise StepFailed(str(problem)) from problem
+    return 0
+
+
 def uninstall(options: argparse.Namespace) -> int:
-    """Remove the environment and what installing and the demo made."""
-    folder = environment_folder()
-    found = [folder] if made_here(folder) else []
-    found += [path for path in (DEMO_OUTPUT, *REPO.glob("smite_comp.egg-info")) if path.exists()]
-    if not found:
-        say("Nothing is installed here.")
-        return 0
-    say("To be removed:\n" + "\n".join(f"  {path}" for path in found))
-    if not options.yes and not confirmed():
-        say("Nothing was removed.")
-        return 1
-    for path in found:
+    """Take everything out of the hosts; remove the environments and what the demo made."""
+    hosts = for_hosts()
+    folders = []
+    if options.what == "all" and not options.prefix and not options.python:
+        folders = [folder for folder in (environment_folder(), bpy_folder()) if made_here(folder)]
+        made = (DEMO_OUTPUT, REPO / ".wheels", *REPO.glob("smite_comp.egg-info"))
+        folders += [path for path in made if path.exists()]
+    try:
+        installer = hosts.installer()
+        inside = installer.installations(options.what, hosts.options(options))
+        lines = [*installer.describe_removal(inside), *map(str, folders)]
+        if not lines:
+            say("Nothing is installed here.")
+            return 0
+        say("To be removed:\n" + "\n".join(f"  {line}" for line in lines))
+        if options.dry_run:
+            return 0
+        if not options.yes and not confirmed():
+            say("Nothing was removed.")
+            return 1
+        installer.remove(inside)
+    except hosts.Problem as problem:
+        raise StepFailed(str(problem)) from problem
+    for path in folders:
         shutil.rmtree(path)
     say("Removed. Part models and jobs of this user are kept (`smite doctor` shows where).")
     return 0
@@ -261,7 +346,14 @@ def confirmed() -> bool:
         return False
 
 
-COMMANDS = {"demo": demo, "test": test, "server": server, "uninstall": uninstall}
+COMMANDS = {
+    "demo": demo,
+    "test": test,
+    "server": server,
+    "nuke": put_into_hosts,
+    "blender": put_into_hosts,
+    "uninstall": uninstall,
+}
 
 
 def read_options(arguments: Sequence[str]) -> argparse.Namespace:
@@ -271,8 +363,12 @@ def read_options(arguments: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("command", choices=sorted(COMMANDS))
-    parser.add_argument("--yes", action="store_true", help="uninstall without asking")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    of = {name: commands.add_parser(name, help=run.__doc__) for name, run in COMMANDS.items()}
+    of["test"].add_argument(
+        "--hosts", action="store_true", help="with a real Blender, and no host's test left out"
+    )
+    for_hosts().add_options(of)
     options = parser.parse_args(given[:cut])
     options.rest = given[cut + 1 :]
     return options

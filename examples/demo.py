@@ -51,7 +51,7 @@ def run(out: Path, quality: str) -> None:
     Raises SmiteError.
     """
     from smite_protocol import LearnSpec, SegmentSpec
-    from smite_protocol.specs import NEXT_VERSION
+    from smite_protocol.specs import NEXT_VERSION, STYLES
     from smite_server.private import connect_or_start
 
     out.mkdir(parents=True, exist_ok=True)
@@ -66,6 +66,7 @@ def run(out: Path, quality: str) -> None:
                 shot=SHOT,
                 out=str(out),
                 quality=quality,
+                styles=STYLES,
                 version=NEXT_VERSION,
             ),
         )
@@ -117,7 +118,8 @@ def report(
     print(f"mattes                    {out / SHOT}")
     for part, pattern in segmented["files"].items():
         print(f"  {part:<22}  {pattern}")
-    print(f"contact sheet             {segmented.get('contact_sheet', '')}")
+    print(f"contact sheet             {segmented['contact_sheet']}")
+    print(f"review                    {segmented['review']}")
     print(f"frames                    {segmented['frames']}")
     print(f"seconds per frame         {segmented['seconds_per_frame']:.2f}")
     print(f"foreground mIoU           {100 * scores['miou_foreground']:.1f} %")

@@ -15,8 +15,7 @@ from .cli_follow import MatteReceiver, below
 from .cli_inputs import absolute, plate_files
 from .cli_output import ProgressView
 from .latest import update_latest
-from .output_names import OutputNames, proxy_folder
-from .report import flat_files
+from .output_names import OutputNames, flat_files, proxy_folder
 from .versions import next_version
 
 

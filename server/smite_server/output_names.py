@@ -18,7 +18,7 @@ from smite_server.naming import (
 )
 from smite_server.pixel_errors import ChoiceError
 
-__all__ = ["SINGLE_FILE_STYLES", "OutputNames", "proxy_folder"]
+__all__ = ["SINGLE_FILE_STYLES", "OutputNames", "flat_files", "proxy_folder"]
 
 SINGLE_FILE_STYLES = ("layers", "cryptomatte")
 """Styles that hold all parts in one file a frame; `parts` has a file for each."""
@@ -36,6 +36,11 @@ def proxy_folder(out: Path, proxy: int) -> Path:
     single step, and a proxy is never taken for a delivery.
     """
     return out if proxy == 1 else out / f"proxy_{proxy}"
+
+
+def flat_files(styles: Mapping[str, Mapping[str, str]]) -> dict[str, str]:
+    """Slug, or style where one file holds all parts -> path pattern."""
+    return {member: path for files in styles.values() for member, path in files.items()}
 
 
 @dataclass(frozen=True)

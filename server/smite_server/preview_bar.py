@@ -10,6 +10,8 @@ import numpy.typing as npt
 from PIL import Image, ImageColor, ImageDraw, ImageFont
 
 from smite_server.contact_sheet import fitted_text
+from smite_server.markers import COLOURS
+from smite_server.quality_findings import MAJOR, MINOR
 
 __all__ = ["PreviewBar"]
 
@@ -24,7 +26,7 @@ class PreviewBar:
         names: of the parts shown.
         colours: theirs, 0..255.
         width: of the movie.
-        markers: of the report; their text stands below the frames they are about.
+        review: of the report; what is said of some frames stands below them.
     """
 
     def __init__(
@@ -32,12 +34,12 @@ class PreviewBar:
         names: Sequence[str],
         colours: Sequence[tuple[int, int, int]],
         width: int,
-        markers: Sequence[Mapping[str, Any]],
+        review: Sequence[Mapping[str, Any]],
     ) -> None:
         self._width = width
-        self._markers = markers
+        self._review = [each for each in review if not each["all_along"]]
         self._large, self._small = ImageFont.load_default(17), ImageFont.load_default(13)
-        self.height = 54 if markers else 32
+        self.height = 54 if self._review else 32
         self._legend = self._drawn_legend(names, colours)
 
     def draw(self, number: int) -> npt.NDArray[np.uint8]:
@@ -45,13 +47,14 @@ class PreviewBar:
         bar = self._legend.copy()
         pen = ImageDraw.Draw(bar)
         pen.text((_MARGIN, 5), str(number), INK, font=self._large)
-        for marker in self._markers:
-            if marker["first"] <= number <= marker["last"]:
-                colour = ImageColor.getrgb(str(marker["colour"]))
-                pen.rectangle((0, 30, 5, self.height), fill=colour)
-                text = fitted_text(str(marker["text"]), self._width - 2 * _MARGIN, self._small)
-                pen.text((_MARGIN, 33), text, colour, font=self._small)
-                break
+        about = [each for each in self._review if each["first"] <= number <= each["last"]]
+        if about:
+            worst = MAJOR if any(each["severity"] == MAJOR for each in about) else MINOR
+            colour = ImageColor.getrgb(COLOURS[worst])
+            pen.rectangle((0, 30, 5, self.height), fill=colour)
+            text = "; ".join(f"{each['name']} {each['text']}" for each in about)
+            text = fitted_text(text, self._width - 2 * _MARGIN, self._small)
+            pen.text((_MARGIN, 33), text, colour, font=self._small)
         return np.asarray(bar)
 
     def _drawn_legend(

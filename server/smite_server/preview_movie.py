@@ -124,7 +124,7 @@ def make_preview(
         size = picture_size(opened.geometry, width)
         names = {slug: str(report["parts"][slug]) for slug in slugs}
         tints = {slug: colours[slug] for slug in slugs}
-        bar = PreviewBar(list(names.values()), list(tints.values()), size[0], report["markers"])
+        bar = PreviewBar(list(names.values()), list(tints.values()), size[0], report["review"])
         made = Preview(movie, size, bar.height)
         to_display = ToDisplay(
             about.get("colour_space") or opened.colour_space,

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from smite_server.report_frames import FrameReport
-from smite_server.review import MEASURED_SIDE, Review
+from smite_server.output_names import flat_files
+from smite_server.report_frames import MEASURED_SIDE, FrameReport
 from smite_server.whole_files import write_whole
 
-__all__ = ["FrameReport", "Report", "flat_files"]
+__all__ = ["FrameReport", "Report"]
 
 REPORT_VERSION = 2
 """2: figures of each part in a frame, `review` and `markers`."""
@@ -32,7 +32,8 @@ class Report:
         plate: path, colour space, frame rate, size, pixel aspect.
         styles: style -> slug, or the style where one file holds all parts -> path pattern.
         frames: one entry per finished frame.
-        review: what was judged of them; None before the end.
+        review: what was found in them, an entry for each finding; empty before the end.
+        markers: the findings by frames, for hosts.
     """
 
     shot: str
@@ -43,7 +44,8 @@ class Report:
     plate: Mapping[str, Any] = field(default_factory=dict)
     styles: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     frames: list[FrameReport] = field(default_factory=list)
-    review: Review | None = None
+    review: Sequence[Mapping[str, Any]] = ()
+    markers: Sequence[Mapping[str, Any]] = ()
 
     def add(self, frame: FrameReport) -> None:
         """The next finished frame."""
@@ -69,8 +71,8 @@ class Report:
                 "bad_pixels": sum(f.bad_pixels for f in self.frames),
                 "held_frames": [f.number for f in self.frames if f.held_from is not None],
             },
-            "review": self.review.entries() if self.review else [],
-            "markers": self.review.marks() if self.review else [],
+            "review": list(self.review),
+            "markers": list(self.markers),
             "edge_motion_side": MEASURED_SIDE,
             "frames": [asdict(frame) for frame in self.frames],
         }
@@ -81,11 +83,6 @@ class Report:
             _plain(self.as_dict(**timings)), indent=1, ensure_ascii=False, allow_nan=False
         )
         write_whole(Path(path), (content + "\n").encode())
-
-
-def flat_files(styles: Mapping[str, Mapping[str, str]]) -> dict[str, str]:
-    """Slug, or style where one file holds all parts -> path pattern."""
-    return {member: path for files in styles.values() for member, path in files.items()}
 
 
 def _mean(values: list[float | None]) -> float | None:

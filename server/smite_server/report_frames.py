@@ -6,7 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Self
 
-__all__ = ["FrameReport", "PartReport"]
+__all__ = ["MEASURED_SIDE", "FrameReport", "PartReport"]
+
+MEASURED_SIDE = 480
+"""Longer side of the pictures whose pixels `edge_motion` is in (`smite_engine.plate_motion`)."""
 
 
 @dataclass(frozen=True)

@@ -9,13 +9,10 @@ from typing import Any
 from smite_server.markers import Marker, markers_of
 from smite_server.quality_control import judge, limits
 from smite_server.quality_findings import Finding
-from smite_server.report_frames import FrameReport
+from smite_server.report_frames import MEASURED_SIDE, FrameReport
 from smite_server.review_pictures import ReviewPictures
 
-__all__ = ["MEASURED_SIDE", "Review", "review_of"]
-
-MEASURED_SIDE = 480
-"""Longer side of the pictures whose pixels `edge_motion` is in (`smite_engine.plate_motion`)."""
+__all__ = ["Review", "review_of"]
 
 
 @dataclass(frozen=True)

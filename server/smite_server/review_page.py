@@ -17,12 +17,16 @@ from smite_server.overlay import part_colours
 from smite_server.quality_findings import MAJOR
 from smite_server.review import Review
 from smite_server.review_charts import count_of, part_chart, shot_row
+from smite_server.review_pictures import ReviewPicture
 from smite_server.strip_chart import ticks
 
 __all__ = ["review_page"]
 
 CARDS = 40
 """Most places with pictures; more are listed without."""
+
+ROWS, APART = 2, 4
+"""Most frames of a place that are shown, and frames that lie between them at least."""
 
 
 def review_page(report: Mapping[str, Any], review: Review) -> str:
@@ -78,8 +82,9 @@ def _verdict(review: Review) -> str:
     if not count:
         return f"No frame stands out among {frames}."
     major = sum(marker.severity == MAJOR for marker in review.markers)
-    sure = f", {'all' if major == count > 1 else major} most likely wrong" if major else ""
-    return f"{count_of(count, 'place')} in {frames} to look at{sure}."
+    which = f"{major} of them " if major < count else "all " if count > 1 else ""
+    ending = f", {which}most likely wrong" if major else ""
+    return f"{count_of(count, 'place')} in {frames} to look at{ending}."
 
 
 def _about(report: Mapping[str, Any], numbers: Sequence[int]) -> str:
@@ -106,18 +111,27 @@ def _card(
             {
                 "name": review.parts[slug],
                 "colour": colours[slug],
-                "lines": [vars(each) for each in marker.findings if each.part == slug],
+                "lines": sorted(
+                    (vars(each) for each in marker.findings if each.part == slug),
+                    key=lambda line: (line["first"], line["last"]),
+                ),
             }
             for slug in dict.fromkeys(each.part for each in marker.findings)
         ],
     }
 
 
-def _pictures(review: Review, marker: Marker) -> list[dict[str, str]]:
-    """The worst frame of a place that has a picture, after the frame before it."""
-    found = review.pictures.best(marker.first, marker.last, marker.frame)
-    if found is None:
-        return []
+def _pictures(review: Review, marker: Marker) -> list[list[dict[str, str]]]:
+    """Rows of pictures: the worst frames of a place, each after the frame before it."""
+    shown: list[ReviewPicture] = []
+    for each in marker.findings:
+        found = review.pictures.best(each.first, each.last, each.frame)
+        if found is not None and all(abs(found.place - other.place) > APART for other in shown):
+            shown.append(found)
+    return [_row(found) for found in sorted(shown[:ROWS], key=lambda found: found.place)]
+
+
+def _row(found: ReviewPicture) -> list[dict[str, str]]:
     captioned = [(found.before, f"{found.number_before}"), (found.jpeg, f"{found.number}")]
     return [
         {"data": base64.b64encode(jpeg).decode(), "caption": caption}

@@ -100,6 +100,10 @@ class ReviewPictures:
 
     def state(self) -> tuple[dict[str, Any], dict[str, Bytes]]:
         """What `restore` needs to go on from here: plain numbers, and arrays by name."""
+        jpegs = {found.number_before: found.before for found in self._kept if found.before}
+        jpegs |= {found.number: found.jpeg for found in self._kept}
+        if self._last is not None:
+            jpegs[self._last[0]] = self._last[1]
         about = {
             "seen": self._seen,
             "last": self._last[0] if self._last else None,
@@ -107,28 +111,33 @@ class ReviewPictures:
                 [found.number, found.number_before, found.place, found.score]
                 for found in self._kept
             ],
+            "sizes": [[number, len(jpeg)] for number, jpeg in jpegs.items()],
         }
-        arrays = {"last": _bytes(self._last[1])} if self._last else {}
-        for at, found in enumerate(self._kept):
-            arrays[f"{at}.before"], arrays[f"{at}.jpeg"] = _bytes(found.before), _bytes(found.jpeg)
-        return about, arrays
+        # A copy: what saves it may want arrays that can be written.
+        return about, {"jpegs": np.frombuffer(b"".join(jpegs.values()), np.uint8).copy()}
 
     def restore(self, about: Mapping[str, Any], arrays: Mapping[str, Bytes]) -> None:
         """Goes on from what `state` returned. Raises KeyError or ValueError for anything else."""
+        jpegs, whole, start = {}, arrays["jpegs"].tobytes(), 0
+        for number, size in about["sizes"]:
+            jpegs[int(number)] = whole[start : start + size]
+            start += size
+        if start != len(whole):
+            raise ValueError("the pictures of the review are cut")
         kept = [
             ReviewPicture(
-                int(number), int(before), int(place), float(score),
-                arrays[f"{at}.before"].tobytes(), arrays[f"{at}.jpeg"].tobytes(),
+                number,
+                before,
+                place,
+                score,
+                jpegs[before] if before != number else b"",
+                jpegs[number],
             )
-            for at, (number, before, place, score) in enumerate(about["kept"])
-        ]  # fmt: skip
+            for number, before, place, score in about["kept"]
+        ]
         last = about["last"]
-        self._last = None if last is None else (int(last), arrays["last"].tobytes())
+        self._last = None if last is None else (last, jpegs[last])
         self._seen, self._kept = int(about["seen"]), kept
-
-
-def _bytes(data: bytes) -> Bytes:
-    return np.frombuffer(data, np.uint8)
 
 
 def _encoded(rgb: Floats, mattes: Floats) -> bytes:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 import shutil
 import subprocess
 import sys
@@ -12,6 +13,9 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
+
+from smite_install.systems import LINUX
+from tests.support.host_trees import Bench, machine, write_copy
 
 REPO = Path(__file__).resolve().parents[2]
 
@@ -59,12 +63,30 @@ def folder_with_spaces(tmp_path: Path) -> Path:
     folder.mkdir(parents=True)
     for name in ("install.py", "pyproject.toml"):
         shutil.copy(REPO / name, folder / name)
+    package = "tools/smite_install"
+    shutil.copytree(REPO / package, folder / package, ignore=shutil.ignore_patterns("__pycache__"))
     return folder
 
 
 @pytest.fixture
-def installer(folder_with_spaces: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
-    """The copy of install.py as a module; no network, no driver, Linux."""
+def fresh_home(tmp_path: Path) -> dict[str, str]:
+    """The environment of somebody whose home is empty: no test looks into the real one."""
+    home = tmp_path / "fresh home"
+    home.mkdir()
+    dropped = ("XDG_CONFIG_HOME", "APPDATA", "SMITE_VENV", "PYTHONPATH")
+    kept = {name: value for name, value in os.environ.items() if name not in dropped}
+    return {**kept, "HOME": str(home), "USERPROFILE": str(home), "PATH": os.defpath}
+
+
+@pytest.fixture
+def installer(
+    folder_with_spaces: Path, fresh_home: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> ModuleType:
+    """The copy of install.py as a module; no network, no driver, Linux, an empty home."""
+    for name in ("HOME", "USERPROFILE"):
+        monkeypatch.setenv(name, fresh_home[name])
+    monkeypatch.delenv("XDG_CONFIG_HOME", raising=False)
+    monkeypatch.delenv("APPDATA", raising=False)
     monkeypatch.delenv("SMITE_VENV", raising=False)
     spec = importlib.util.spec_from_file_location("install_copy", folder_with_spaces / "install.py")
     assert spec is not None
@@ -84,3 +106,9 @@ def processes(installer: ModuleType, monkeypatch: pytest.MonkeyPatch) -> Process
     found = Processes()
     monkeypatch.setattr(installer.subprocess, "run", found.run)
     return found
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Bench:
+    """A Linux machine with no host yet, and a copy of SMITE to install from."""
+    return Bench(machine(LINUX, tmp_path / "disk"), write_copy(tmp_path / "a copy of SMITE"))

@@ -207,6 +207,7 @@ def test_uninstall_removes_what_was_made_and_nothing_else(
     assert sorted(path.name for path in folder_with_spaces.iterdir()) == [
         "install.py",
         "pyproject.toml",
+        "tools",
     ]
     assert installer.main(["uninstall"]) == 0
 
@@ -223,10 +224,13 @@ def test_uninstall_asks(
     assert (folder_with_spaces / ".venv").is_dir()
 
 
-def test_a_real_process_in_a_path_with_spaces(folder_with_spaces: Path) -> None:
+def test_a_real_process_in_a_path_with_spaces(
+    folder_with_spaces: Path, fresh_home: dict[str, str]
+) -> None:
     """The program as people start it; what it says needs no installation."""
     done = subprocess.run(
         [sys.executable, str(folder_with_spaces / "install.py"), "uninstall"],
+        env=fresh_home,
         capture_output=True,
         text=True,
         check=True,

@@ -9,14 +9,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import ImageColor
 
 from smite_server.geometry import Geometry, Window
+from smite_server.markers import COLOURS
 from smite_server.movies import MoviePlate
 from smite_server.overlay import part_colours
 from smite_server.pixel_errors import MatteError, PixelError, PlateError
 from smite_server.preview_bar import PAPER, PreviewBar
 from smite_server.preview_movie import Preview, chosen_parts, find_encoder, make_preview
 from smite_server.preview_movie import picture_size as size_of
+from smite_server.quality_findings import MAJOR
 from tests.support.command import Smite
 from tests.support.reviewed import GREY, HEIGHT, PARTS, WIDTH, write_shot
 
@@ -154,13 +157,13 @@ def test_a_build_without_an_encoder_is_refused() -> None:
 def test_many_parts_and_long_remarks_stay_in_the_bar() -> None:
     names = [f"part number {index}" for index in range(60)]
     text = "hull flickers " * 40
-    bar = PreviewBar(
-        names, part_colours(60), 320, [{"first": 3, "last": 4, "colour": "#ff0000", "text": text}]
-    )
+    said = {"first": 3, "last": 4, "severity": MAJOR, "name": "hull", "text": text}
+    always = {**said, "first": 1, "last": 9, "all_along": True}
+    bar = PreviewBar(names, part_colours(60), 320, [{**said, "all_along": False}, always])
     marked, clean = bar.draw(4), bar.draw(5)
     assert marked.shape == clean.shape == (bar.height, 320, 3)
     assert (marked[:, -4:] == PAPER).all()
-    assert tuple(marked[-4, 2]) == (255, 0, 0)
+    assert tuple(marked[-4, 2]) == ImageColor.getrgb(COLOURS[MAJOR])
     assert (clean[30:] == PAPER).all()
     lit = (clean[:30] != PAPER).any(axis=(0, 2))
     assert lit[:310].any()

@@ -19,6 +19,7 @@ from smite_server.matte_values import ready_mattes
 from smite_server.output_styles import CryptomatteStyle, LayersStyle, OutputStyle, PartsStyle
 from smite_server.time_codes import TimeCode, time_code_of_metadata
 from tests.server.exr_readers import GEOMETRIES, decode, encode, open_with_oiio, soft_mattes
+from tests.support.hosts import bpy_python, reader
 
 PARTS = ("mane", "left_eye", "nose")
 STYLES = {
@@ -83,9 +84,7 @@ def test_our_own_reader_takes_a_part_back(tmp_path: Path) -> None:
 def test_cryptomatte_api_accepts_manifest_and_hashes(
     geometry: Geometry, precision: str, tmp_path: Path
 ) -> None:
-    reader = pytest.importorskip(
-        "cryptomatte_api", reason="no cryptomatte-api: pip install -e '.[readers]'"
-    )
+    cryptomatte_api = reader("cryptomatte_api")
     parts = [*PARTS, "左目", "left eye.001", 'a "quoted" name']
     mattes = soft_mattes(len(parts), geometry)
     mattes[2] = 0
@@ -93,7 +92,7 @@ def test_cryptomatte_api_accepts_manifest_and_hashes(
     path.write_bytes(
         encode(CryptomatteStyle(parts), mattes, geometry, precision=precision)["cryptomatte"]
     )
-    (found,) = reader.Cryptomatte.load(str(path))
+    (found,) = cryptomatte_api.Cryptomatte.load(str(path))
     assert (found.height(), found.width()) == geometry.data.shape
     assert found.num_levels() == 6
     about = found.metadata()
@@ -156,9 +155,7 @@ def test_blenders_node_gives_the_mattes_back_exactly(
     compression: Compression,
     tmp_path: Path,
 ) -> None:
-    python = os.environ.get("SMITE_BPY_PYTHON")
-    if not python:
-        pytest.skip("no Blender: SMITE_BPY_PYTHON names a Python that has bpy 4.5")
+    python = bpy_python()
     mattes = soft_mattes(len(parts), geometry)
     mattes[:, :, : geometry.data.width // 3] = 0
     mattes[0, :, :3] = 1

@@ -54,13 +54,13 @@ def write_shot(out: Path, *, shot: str = "SEQ_010", version: int = 1, frames: in
         entries.append(FrameReport(number, 0.9, flicker, parts=figures))
         pictures.add(number, flicker, np.float32(rgb) / 255, planes)
     about = {"path": str(pattern), "width": WIDTH, "height": HEIGHT, **plate}
+    review = review_of(entries, PARTS, WIDTH, pictures)
     report = Report(
         shot, version, PARTS, plate=about, frames=entries,
         styles=names.patterns(),
-        review=review_of(entries, PARTS, WIDTH, pictures),
+        review=review.entries(), markers=review.marks(),
     )  # fmt: skip
     report.save(path)
-    assert report.review is not None
-    page = review_page(report.as_dict(), report.review)
+    page = review_page(report.as_dict(), review)
     path.with_suffix(".html").write_text(page, encoding="utf-8")
     return path

@@ -17,10 +17,11 @@ from smite_protocol.messages import SegmentSpec
 from smite_server.colour import ToDisplay
 from smite_server.latest import update_latest
 from smite_server.matte_encoder import MatteFrame
+from smite_server.output_names import flat_files
 from smite_server.output_writer import WrittenFile
 from smite_server.plates import OnMissing, Plate, engine_view, open_plate
 from smite_server.proxies import ProxyPlate
-from smite_server.report import FrameReport, flat_files
+from smite_server.report import FrameReport
 from smite_server.review_page import review_page
 from smite_server.versions import release_claim
 from smite_server.whole_files import write_whole
@@ -202,8 +203,9 @@ def _finish(shot: Shot, window: int | None) -> dict[str, Any]:
     }
     shot.sheet.save(names.sheet)
     shot.report.plate, shot.report.styles = about_plate(shot.plate, spec), styles
-    shot.report.review = shot.quality.finish(longer_side(shot.plate))
-    page = review_page(shot.report.as_dict(), shot.report.review)
+    review = shot.quality.finish(longer_side(shot.plate))
+    shot.report.review, shot.report.markers = review.entries(), review.marks()
+    page = review_page(shot.report.as_dict(), review)
     write_whole(names.page, page.encode())
     shot.report.save(names.report, seconds=seconds, seconds_per_frame=per_frame)
     if spec.out is None:
@@ -225,7 +227,7 @@ def _finish(shot: Shot, window: int | None) -> dict[str, Any]:
         "report": _place(shot, names.report),
         "contact_sheet": _place(shot, names.sheet),
         "review": _place(shot, names.page),
-        "to_look_at": len(shot.report.review.markers),
+        "to_look_at": len(review.markers),
         "bad_pixels": sum(frame.bad_pixels for frame in shot.report.frames),
         "missing": [int(number) for number in shot.plate.missing][:1000],
         "overwrote": shot.overwrote,

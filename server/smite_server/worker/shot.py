@@ -78,7 +78,7 @@ def prepare(task: Task, spec: SegmentSpec, plate: Plate, to_display: ToDisplay) 
         shot=spec.shot,
         version=names.version,
         parts=names_of_parts,
-        settings=dict(task.run.spec),
+        settings={**task.run.spec, "edges": settings.edges, "version": names.version},
         model={
             "file": task.run.resolved["model"],
             "hash": model.hash,

@@ -3,27 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
-import shutil
 import subprocess
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import pytest
+from tests.support.hosts import tclsh
 
-REQUIRED = "SMITE_REQUIRE_TCLSH"
 REPORTER = Path(__file__).with_name("report.tcl")
-
-
-def tclsh() -> str:
-    """The program; skips the test where there is none, unless it is required."""
-    found = shutil.which("tclsh")
-    if found is None:
-        missing = "no tclsh is installed (Debian: apt-get install tcl)"
-        if os.environ.get(REQUIRED) == "1":
-            pytest.fail(missing)
-        pytest.skip(missing)
-    return found
 
 
 class TclError(ValueError):
