@@ -20,7 +20,7 @@ import getpass
 import secrets
 from contextlib import suppress
 from types import TracebackType
-from typing import Iterable, Iterator, Optional, Tuple, Type, TypeVar, Union
+from typing import Callable, Iterable, Iterator, Optional, Tuple, Type, TypeVar, Union
 
 from .connection import Identity
 from .endpoints import DEFAULT_ENDPOINT, check_endpoint
@@ -213,16 +213,24 @@ class Client:
                 raise
             return job
 
-    def watch(self, job: str, *, after: int = 0, credit: int = 0) -> Iterator[Event]:
+    def watch(
+        self,
+        job: str,
+        *,
+        after: int = 0,
+        credit: int = 0,
+        stop: Callable[[], bool] = lambda: False,
+    ) -> Iterator[Event]:
         """Yield the events of a job until it has ended; the last one is `Finished`.
 
         Who comes late gets the mattes there are first (those with ``seq`` above ``after``). A
         matte is acknowledged when the next event is asked for; the server sends at most
         ``credit`` bytes ahead of that (0: as it sees fit). After a loss of the server it goes on
-        at the first matte that was not acknowledged. Raises UnknownJob, ServerLost, BadChecksum
-        for a matte that comes damaged again and again.
+        at the first matte that was not acknowledged. ``stop`` is asked a few times a second; once
+        it is true the events end without `Finished`, and the job goes on. Raises UnknownJob,
+        ServerLost, BadChecksum for a matte that comes damaged again and again.
         """
-        watching = Watching(self._linked(), job, after=after, credit=credit)
+        watching = Watching(self._linked(), job, after=after, credit=credit, stop=stop)
         try:
             yield from watching.events()
         finally:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Iterator, List, Optional, Tuple, Union
+from typing import AbstractSet, Iterator, List, Optional, Tuple, Union
 
 from .errors import BadInput, BadPlate, BadReferences, PathMissing
 from .records import GeometryInfo
@@ -15,6 +15,7 @@ SIZES = {"uint8": 1, "uint16": 2, "float16": 2, "float32": 4}
 """Bytes of a value, by dtype."""
 
 _PLACEHOLDER = re.compile(r"#+|%0?\d*d|@+")
+_LAST_NUMBER = re.compile(r"(-?\d+)\D*$")
 
 
 @dataclass(frozen=True)
@@ -89,10 +90,13 @@ class WireFrame:
         return GeometryInfo(display=whole, data=whole)
 
 
-def files_of_plate(plate: Union[str, Path]) -> Iterator[WireFile]:
+def files_of_plate(
+    plate: Union[str, Path], frames: Optional[AbstractSet[int]] = None
+) -> Iterator[WireFile]:
     """Yield the files of a plate: a sequence pattern, a folder, or one still or movie.
 
-    Raises BadPlate when there are none.
+    With ``frames`` only those of a sequence's files that have these numbers. Raises BadPlate when
+    there are none.
     """
     path = Path(plate)
     if path.is_dir():
@@ -103,6 +107,10 @@ def files_of_plate(plate: Union[str, Path]) -> Iterator[WireFile]:
         found = [path] if path.is_file() else []
     if not found:
         raise BadPlate(f"{plate} names no files; give a sequence, a folder, a still or a movie.")
+    if frames is not None and not path.is_file():
+        found = [entry for entry in found if _number_of(entry, in_folder=path.is_dir()) in frames]
+        if not found:
+            raise BadPlate(f"The plate {plate} has none of the frames that are asked for.")
     for entry in found:
         yield WireFile(entry.name, entry)
 
@@ -127,6 +135,14 @@ def files_of_references(folder: Union[str, Path]) -> Iterator[WireFile]:
 
 def _unreadable(path: Path, problem: OSError) -> PathMissing:
     return PathMissing(f"{path} cannot be read ({problem.strerror}); check the path.")
+
+
+def _number_of(file: Path, *, in_folder: bool) -> Optional[int]:
+    """Return a file's frame number; in a folder a dash before it (``shot-001``) is no minus."""
+    match = _LAST_NUMBER.search(file.stem)
+    if match is None:
+        return None
+    return int(match[1].lstrip("-") if in_folder else match[1])
 
 
 def _is_visible_file(path: Path) -> bool:

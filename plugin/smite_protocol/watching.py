@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from typing import Iterator, Optional
+from typing import Callable, Iterator, Optional
 
 from .checksums import is_whole
 from .errors import BadChecksum, NotGreeted, ServerLost, SmiteError
@@ -26,8 +26,17 @@ class Watching:
     acknowledged. A matte whose bytes do not have its checksum is asked for again.
     """
 
-    def __init__(self, link: Link, job: str, *, after: int = 0, credit: int = 0) -> None:
+    def __init__(
+        self,
+        link: Link,
+        job: str,
+        *,
+        after: int = 0,
+        credit: int = 0,
+        stop: Callable[[], bool] = lambda: False,
+    ) -> None:
         self._link = link
+        self._stop = stop
         self._job = job
         self._seen = after
         self._credit = credit
@@ -39,10 +48,13 @@ class Watching:
         self._gap_at: Optional[int] = None
 
     def events(self) -> Iterator[Event]:
-        """Yield the events; the last one is `Finished`. Acknowledges a matte after its turn."""
+        """Yield the events; the last one is `Finished`. Acknowledges a matte after its turn.
+
+        Once ``stop()`` is true they end without it.
+        """
         try:
             self._ask()
-            while True:
+            while not self._stop():
                 event = self._next()
                 if event is None:
                     continue

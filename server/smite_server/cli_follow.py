@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import os
-import secrets
 import time
 from contextlib import suppress
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import NoReturn
 
 from smite_protocol.client import Client
@@ -19,50 +18,12 @@ from smite_protocol.errors import (
     WrongState,
 )
 from smite_protocol.events import Finished, MatteReady
+from smite_protocol.receiving import MatteReceiver as MatteReceiver
 
 from .cli_output import ProgressView
 
 CANCEL_SECONDS = 2.0
 POLL_SECONDS = 0.05
-
-
-class MatteReceiver:
-    """Writes the mattes that a server sends as bytes below a folder of this machine."""
-
-    def __init__(self, out: Path) -> None:
-        self.out = out
-        self.written = 0
-
-    def accept(self, matte: MatteReady) -> None:
-        """Write one matte, whole or not at all. Raises BadMessage, DiskFull, MatteFailed."""
-        if matte.data is None:
-            return
-        self.write(matte.path, memoryview(matte.data))
-        self.written += 1
-
-    def write(self, name: str, data: bytes | memoryview) -> Path:
-        """Write a file under its relative ``name``; return its path."""
-        target = self.out / safe_name(name)
-        partial = target.with_name(f".{target.name}.{secrets.token_hex(4)}.tmp")
-        try:
-            target.parent.mkdir(parents=True, exist_ok=True)
-            partial.write_bytes(data)
-            partial.replace(target)
-        except OSError as problem:
-            with suppress(OSError):
-                partial.unlink()
-            kind = DiskFull if problem.errno == 28 else MatteFailed
-            raise kind(f"{target} cannot be written ({problem.strerror}).") from problem
-        return target
-
-
-def safe_name(name: str) -> PurePosixPath:
-    """Return a file name that a server sent, if it stays below a folder. Raises BadMessage."""
-    path = PurePosixPath(name)
-    odd = "\\" in name or ":" in name or "\0" in name
-    if odd or not path.parts or path.is_absolute() or ".." in path.parts:
-        raise BadMessage(f"The server sent a file with the name {name!r}, which is not allowed.")
-    return path
 
 
 def follow(

@@ -14,7 +14,6 @@ from smite_protocol.specs import BUILT_IN_CONFIGS, SHOT_NAME
 from smite_protocol.uploads import WireFile, files_of_plate
 
 FRAME_TOKEN = re.compile(r"#+|@+|%0?\d*d")
-_LAST_NUMBER = re.compile(r"(-?\d+)\D*$")
 
 
 def absolute(path: str) -> Path:
@@ -136,19 +135,8 @@ def plate_files(plate: Path, frames: str | None) -> Iterator[WireFile]:
 
     Raises BadPlate when there are none.
     """
-    files = files_of_plate(plate)
-    if frames is None or plate.is_file():
-        yield from files
-        return
-    wanted = _frame_numbers(frames, "--frames")
-    sent = 0
-    for file in files:
-        match = _LAST_NUMBER.search(Path(file.name).stem)
-        if match and int(match[1].lstrip("-") if plate.is_dir() else match[1]) in wanted:
-            sent += 1
-            yield file
-    if not sent:
-        raise BadPlate(f"No frame of the plate {plate} is in --frames {frames}.")
+    wanted = None if frames is None else _frame_numbers(frames, "--frames")
+    return files_of_plate(plate, wanted)
 
 
 def check_model(text: str, known: Sequence[str]) -> str:

@@ -7,6 +7,7 @@ import string
 from pathlib import Path
 
 from smite_protocol.errors import BadPath
+from smite_protocol.part_names import loose_key
 from smite_server.pixel_errors import ChoiceError
 from smite_server.strange_names import refuse_strange_characters, refuse_unportable_name
 
@@ -118,8 +119,3 @@ def sheet_path(out: Path, shot: str, version: int) -> Path:
 def page_path(out: Path, shot: str, version: int) -> Path:
     """`{out}/{shot}/{shot}_smite_v001.html`, the review."""
     return report_path(out, shot, version).with_suffix(".html")
-
-
-def loose_key(name: str) -> str:
-    """A part's name without case and punctuation: "Left-Eye" and "left_eye" are the same part."""
-    return re.sub(r"[^a-z0-9]+", "_", name.casefold()).strip("_")

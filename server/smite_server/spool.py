@@ -176,11 +176,12 @@ class Spool:
     def close(self, job: Job) -> None:
         """Remove what an ended job needs no more.
 
-        One that failed keeps all, so that it can be tried again, unless it was never sent
-        wholly; mattes that go back as bytes stay for those who have yet to fetch them.
+        One that failed or was cancelled keeps all, so that it can be tried again and go on where
+        it was, unless it was never sent wholly; mattes that go back as bytes stay for those who
+        have yet to fetch them. `retention` clears what is kept.
         """
         self._uploads.pop(job.job, None)
-        if job.state is State.FAILED and job.key:
+        if job.state in (State.FAILED, State.CANCELLED) and job.key:
             return
         top = self._folder / job.job
         for name in (*ROLES, "state"):

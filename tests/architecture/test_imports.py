@@ -52,9 +52,17 @@ def test_protocol_imports_without_torch_numpy_or_the_server() -> None:
     assert done.returncode == 0, done.stderr
 
 
-def test_protocol_uses_the_standard_library_msgpack_and_zmq_only() -> None:
-    allowed = set(sys.stdlib_module_names) | THIRD_PARTY_OF_THE_PROTOCOL | {"smite_protocol"}
-    for file in (REPO / "plugin" / "smite_protocol").rglob("*.py"):
+@pytest.mark.parametrize(
+    ("package", "others"),
+    [
+        ("smite_protocol", THIRD_PARTY_OF_THE_PROTOCOL),
+        ("smite_hosts", {"smite_protocol"}),
+        ("smite_nuke", {"smite_protocol", "smite_hosts", "nuke", "nukescripts"}),
+    ],
+)
+def test_plugin_uses_the_standard_library_and_little_else(package: str, others: set[str]) -> None:
+    allowed = set(sys.stdlib_module_names) | others | {package}
+    for file in (REPO / "plugin" / package).rglob("*.py"):
         for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Import):
                 names = {alias.name.split(".")[0] for alias in node.names}

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 import smite_protocol
-from smite_protocol import Client, WireFile, WireFrame, check_endpoint
+from smite_protocol import Client, MatteReady, WireFile, WireFrame, check_endpoint
 from smite_protocol.errors import (
     BadInput,
     BadPlate,
@@ -21,7 +21,8 @@ from smite_protocol.errors import (
     ServerUnreachable,
 )
 from smite_protocol.uploads import files_of_plate, files_of_references
-from tests.support.servers import free_endpoint
+from tests.support.raw_server import JOB, RawServer, job_reply, matte
+from tests.support.servers import free_endpoint, wait_for
 
 PUBLIC = [
     "Client", "ConnectionState", "ConnectionStatus", "DEFAULT_ENDPOINT", "DoctorSpec",
@@ -135,3 +136,27 @@ class TestUploads:
     def test_frame_without_geometry_is_its_display_window(self) -> None:
         frame = WireFrame(1, (2, 4, 3), "uint8", bytes(24))
         assert frame.windows.display == frame.windows.data == (0, 0, 4, 2)
+
+
+def test_plate_files_of_some_frames(tmp_path: Path) -> None:
+    for name in ("x.0999.exr", "x.1001.exr", "x.1002.exr", "shot-003.png"):
+        (tmp_path / name).write_bytes(b"x")
+    found = files_of_plate(tmp_path / "x.####.exr", {1001, 1002, 1003})
+    assert [file.name for file in found] == ["x.1001.exr", "x.1002.exr"]
+    found = files_of_plate(tmp_path, {3})
+    assert [file.name for file in found] == ["shot-003.png"]
+    still = files_of_plate(tmp_path / "shot-003.png", {7})
+    assert [file.name for file in still] == ["shot-003.png"], "a still or a movie goes whole"
+    with pytest.raises(BadPlate, match="has none of the frames"):
+        list(files_of_plate(tmp_path / "x.####.exr", {5}))
+
+
+def test_watching_ends_when_it_is_told_to() -> None:
+    with RawServer() as server, Client(server.endpoint) as client:
+        server.answers["watch"] = lambda _: [job_reply(), matte(1)]
+        seen = []
+        for event in client.watch(JOB, stop=lambda: bool(seen)):
+            seen.append(event)  # noqa: PERF402  (`stop` looks at it meanwhile)
+        assert [type(event) for event in seen] == [MatteReady]
+        wait_for(lambda: "unwatch" in server.types())
+        assert "cancel" not in server.types()

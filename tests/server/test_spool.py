@@ -202,10 +202,16 @@ def names_in(folder: Path) -> list[str]:
     ("state", "key", "kept"),
     [
         pytest.param(State.DONE, "k", ["out"], id="done: its mattes"),
-        pytest.param(State.CANCELLED, "k", ["out"], id="cancelled: its mattes"),
+        pytest.param(
+            State.CANCELLED,
+            "k",
+            ["out", "plate", "refs", "sent", "state"],
+            id="cancelled: everything",
+        ),
         pytest.param(
             State.FAILED, "k", ["out", "plate", "refs", "sent", "state"], id="failed: everything"
         ),
+        pytest.param(State.CANCELLED, "", ["out"], id="cancelled while it was sent: its mattes"),
         pytest.param(State.FAILED, "", ["out"], id="never sent wholly: no uploads"),
     ],
 )
@@ -220,9 +226,9 @@ def test_what_an_ended_job_keeps(
     assert not spool.is_open(JOB)
 
 
-def test_a_cancelled_job_without_mattes_leaves_nothing(spool: Spool, tmp_path: Path) -> None:
+def test_a_job_cancelled_while_it_was_sent_leaves_nothing(spool: Spool, tmp_path: Path) -> None:
     spool.put_file(file("a"))
-    spool.close(job(State.CANCELLED))
+    spool.close(job(State.CANCELLED, key=""))
     assert names_in(tmp_path) == []
 
 
