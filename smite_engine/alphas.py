@@ -15,8 +15,10 @@ def partition(alphas: torch.Tensor, least: float = TRACE) -> torch.Tensor:
     Where nothing is left the first is all.
     """
     kept = functional.threshold(alphas, least, 0.0)
-    kept[0] += ~kept.any(dim=0)
-    return kept.div_(kept.sum(dim=0))
+    total = kept.sum(dim=0)
+    empty = total == 0
+    kept[0] += empty
+    return kept.div_(total.add_(empty))
 
 
 def most_of(alphas: torch.Tensor) -> torch.Tensor:
@@ -26,5 +28,5 @@ def most_of(alphas: torch.Tensor) -> torch.Tensor:
 
 
 def present(planes: torch.Tensor) -> torch.Tensor:
-    """Indices of the planes of [K, ...] that are not 0 all over."""
-    return planes.flatten(1).any(dim=1).nonzero().flatten()
+    """Indices of the planes of alphas [K, H, W] that are not 0 all over."""
+    return (planes.amax(dim=(1, 2)) > 0).nonzero().flatten()

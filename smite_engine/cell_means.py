@@ -6,6 +6,8 @@ equal share of the picture, and the centre of pixel i of n lies at (i + 0.5) / n
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import torch
 
 
@@ -14,9 +16,37 @@ def cell_means(planes: torch.Tensor, grid: tuple[int, int]) -> torch.Tensor:
 
     A pixel that lies across a border counts for both cells, by its share in each.
     """
-    height, width = planes.shape[-2:]
-    across = planes @ overlaps(width, grid[1]).to(planes).T
-    return overlaps(height, grid[0]).to(planes) @ across
+    return _means_along(_means_along(planes, -2, grid[0]), -1, grid[1])
+
+
+def _means_along(planes: torch.Tensor, axis: int, cells: int) -> torch.Tensor:
+    """Means along one axis; pixel by pixel of each cell, since a cell has few of all pixels."""
+    pixels = planes.shape[axis]
+    if pixels == cells:
+        return planes
+    if pixels == 2 * cells:
+        pairs = planes.unflatten(axis, (cells, 2))
+        return (pairs.select(axis, 0) + pairs.select(axis, 1)).mul_(0.5)
+    found = None
+    for pixel, share in _steps(pixels, cells):
+        weights = share.to(planes)[:, None] if axis == -2 else share.to(planes)
+        near = planes.index_select(axis, pixel.to(planes.device))
+        found = near.mul_(weights) if found is None else found.addcmul_(near, weights)
+    assert found is not None  # A cell has a pixel.
+    return found
+
+
+@lru_cache(maxsize=64)
+def _steps(pixels: int, cells: int) -> tuple[tuple[torch.Tensor, torch.Tensor], ...]:
+    """(pixel, its share) of each cell, for the first pixel of every cell, the second and so on."""
+    shares = overlaps(pixels, cells)
+    first = (shares > 0).to(torch.uint8).argmax(dim=1)
+    found = []
+    for step in range(int((shares > 0).sum(dim=1).max())):
+        pixel = (first + step).clamp_max(pixels - 1)
+        share = shares.gather(1, pixel[:, None])[:, 0] * (first + step < pixels)
+        found.append((pixel, share.float()))
+    return tuple(found)
 
 
 def overlaps(pixels: int, cells: int) -> torch.Tensor:
@@ -52,11 +82,14 @@ class Growth:
     ) -> torch.Tensor:
         """[..., h, w] -> [..., H', W'], the pixels of ``rows`` and ``columns``."""
         rows, columns = rows or slice(0, self._size[0]), columns or slice(0, self._size[1])
-        near = planes[(..., *self.cells(rows, columns))]
+        return self.grown(planes[(..., *self.cells(rows, columns))], rows, columns)
+
+    def grown(self, near: torch.Tensor, rows: slice, columns: slice) -> torch.Tensor:
+        """The same, where the planes are those of :meth:`cells` alone."""
         top, bottom, down = self._of(self._rows, rows)
         left, right, along = self._of(self._columns, columns)
-        tall = torch.lerp(near.index_select(-2, top), near.index_select(-2, bottom), down[:, None])
-        return torch.lerp(tall.index_select(-1, left), tall.index_select(-1, right), along)
+        wide = torch.lerp(near.index_select(-1, left), near.index_select(-1, right), along)
+        return torch.lerp(wide.index_select(-2, top), wide.index_select(-2, bottom), down[:, None])
 
     def _of(self, axis: tuple[torch.Tensor, ...], part: slice) -> tuple[torch.Tensor, ...]:
         """(first, second, share) of a block's pixels, cells counted from its own first."""

@@ -41,15 +41,16 @@ class ShotEdges:
 
         Args:
             maps: Of the frame.
-            image: float32 [H, W, 3], display-referred 0..1, the plate as the engine saw it.
+            image: float32 [H, W, 3], display-referred 0..1, on the pixels that mattes are wanted
+                on. These need not be square, as the engine's are: maps cover the same picture.
 
         Raises:
             ShapeError: If the image is not [H, W, 3].
         """
         if image.ndim != 3 or image.shape[2] != 3:
             raise ShapeError("The plate", "[H, W, 3]", image.shape)
-        plate = torch.from_numpy(np.ascontiguousarray(image, dtype=np.float32)).to(self._device)
-        plate = plate.movedim(-1, 0).nan_to_num(0.0).clamp(0.0, 1.0).contiguous()
+        plate = torch.tensor(image.transpose(2, 0, 1), dtype=torch.float32, device=self._device)
+        plate = plate.nan_to_num_(0.0).clamp_(0.0, 1.0)
         soft = torch.from_numpy(np.ascontiguousarray(maps.probabilities)).to(self._device)
         alphas = alphas_on(soft, plate, self._settings, decided=False)
         if self._settings.steadiness:

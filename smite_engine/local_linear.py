@@ -34,9 +34,6 @@ def box_mean(planes: torch.Tensor, radius: int) -> torch.Tensor:
     return total.mul_(1 / side**2)
 
 
-FLAT = 1e-4
-"""Variance of colour, summed over channels, that makes no detail."""
-
 LEAST_VARIANCE = 1e-3
 """Summed over the parts; alphas that vary less are constant."""
 
@@ -120,16 +117,21 @@ def unexplained(alphas: torch.Tensor, guide: torch.Tensor, radius: int, eps: flo
     return torch.where(variance > LEAST_VARIANCE, share, 0.0).clamp(0, 1)
 
 
-def crispness(guide: torch.Tensor, radius: int) -> torch.Tensor:
+def crispness(planes: torch.Tensor, radius: int, flat: float) -> torch.Tensor:
     """How much of the detail around each pixel is as fine as pixels are: [H, W], 0..1.
 
     The share of the variance of 5x5 windows that is lost by a 3x3 mean, over windows of ``radius``:
     about 0.2 at a step, 0 on a slope, as motion blur and defocus leave it, and where all is flat.
+
+    Args:
+        planes: float32 [C, H, W].
+        radius: Of the windows.
+        flat: Variance, summed over the planes, that makes no detail.
     """
-    fine = box_mean((guide - box_mean(guide, 1)).square(), radius)
-    mean = box_mean(guide, 2)
-    spread = box_mean((guide - mean).square(), radius)
-    return fine.sum(dim=0) / (spread.sum(dim=0) + FLAT)
+    fine = box_mean((planes - box_mean(planes, 1)).square().sum(dim=0, keepdim=True), radius)
+    mean = box_mean(planes, 2)
+    spread = box_mean((planes - mean).square().sum(dim=0, keepdim=True), radius)
+    return fine[0] / (spread[0] + flat)
 
 
 def applied(model: torch.Tensor, guide: torch.Tensor) -> torch.Tensor:

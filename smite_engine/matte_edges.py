@@ -5,15 +5,14 @@ From the grid of the maps to the plate the picture is doubled level by level. At
 1. Local linear models of alpha in colour, fitted on the level below, are evaluated on this level's
    colours: fast guided upsampling (He and Sun 2015, "Fast Guided Filter").
 2. Some steps of relaxing the matting Laplacian (:mod:`smite_engine.local_linear`), each followed by
-   a little sharpening, since relaxing alone ends in the mean of everything; where the plate is
-   blurred there is none of it but at the lowest levels.
+   a little sharpening, since relaxing alone ends in the mean of everything; where edges are
+   blurred there is none of it.
 3. After each step alphas are drawn back towards the maps: the mean of alpha over a cell should be
-   what the map says of that cell. ``soft`` keeps it; ``fine`` draws gently, so that colour
-   corrects what the maps have wrong, and leaves the place to ``soft`` where colour does not tell
-   the parts apart.
+   what the map says of that cell. ``soft`` keeps it; ``fine`` keeps it where colour agrees or has
+   nothing to say, and draws gently where colour contradicts, so that it corrects the maps.
 
-All of it is local and linear in the number of parts and pixels, and is done in blocks with a halo,
-to the same bits as without blocks.
+All of it is local and linear in the number of parts and pixels; see
+:mod:`smite_engine.matte_levels` for the steps.
 """
 
 from __future__ import annotations
@@ -23,11 +22,12 @@ from dataclasses import dataclass
 import torch
 from torch.nn import functional
 
-from smite_engine.alphas import TRACE, most_of, partition, present
-from smite_engine.cell_means import Growth, cell_means, whole_blocks, with_halo
+from smite_engine.alphas import most_of, partition
+from smite_engine.cell_means import Growth, cell_means, whole_blocks
 from smite_engine.edge_settings import EdgeSettings
 from smite_engine.errors import ShapeError
-from smite_engine.local_linear import ColourStatistics, applied, crispness, unexplained
+from smite_engine.local_linear import box_mean, unexplained
+from smite_engine.matte_levels import RELAX_EPS, carried, drawn_back, relaxed, sharpness
 
 LEAST = 0.02
 """Probabilities below this are nothing: a trace of every part in every cell is no edge."""
@@ -50,46 +50,46 @@ class Course:
         radius: Of the windows of relaxing, in pixels of the level; as in all pairs here, at the
             two lowest levels, where a step reaches far, and at those above.
         steps: Relaxations at each level.
-        sharpening: What is taken off each alpha after each step, before they sum to 1 again; at
-            high levels only where the plate is crisp, since it would eat the partial alpha of
-            motion blur.
-        data: How far alphas are drawn to the cells' means after each step, 0..1.
         last_steps: Relaxations at the highest level, without sharpening.
+        last_steps: Relaxations at the highest level, without sharpening.
+        sharpening: What is taken off each alpha after each step, before they sum to 1 again, where
+            edges are sharp: it would eat the partial alpha of motion blur.
+        contradicted: How far alphas are drawn to the mean of a cell, 0..1, where colour contradicts
+            the maps; elsewhere it is 1.
     """
 
     radius: tuple[int, int]
     steps: tuple[int, int]
-    sharpening: tuple[float, float]
-    data: float
     last_steps: int
+    sharpening: float
+    contradicted: float
 
 
 LOW_LEVELS = 2
 
-# Chosen on single frames of the demo shot, of the two shots of tools/shots and of four DAVIS clips,
-# from exact maps and from the engine's. Less data (0.05 to 0.5 were tried) and wider windows (1 to
-# 3) correct more of what a draft has wrong, and lose more of exact maps; more sharpening (0 to
-# 0.08) clears the haze of textured footage, and eats motion blur where the plate is crisp too.
-SOFT = Course(radius=(1, 1), steps=(0, 0), sharpening=(0.0, 0.0), data=1.0, last_steps=0)
-FINE = Course(radius=(2, 1), steps=(6, 2), sharpening=(0.03, 0.03), data=0.25, last_steps=1)
+# Chosen on the demo shot and the two shots of tools/shots, from exact maps and from the engine's,
+# and on DAVIS clips, from their masks and from the engine's maps. Less drawing where colour
+# contradicts (0.01 to 0.5 were tried) and wider windows (1 to 3) correct more of what a draft has
+# wrong, and lose more of exact maps; more sharpening (0 to 0.08) clears the haze of textured
+# footage, and eats motion blur.
+SOFT = Course(radius=(1, 1), steps=(0, 0), last_steps=0, sharpening=0.0, contradicted=1.0)
+FINE = Course(radius=(2, 1), steps=(6, 2), last_steps=1, sharpening=0.03, contradicted=0.03)
 
-CARRY_RADIUS, CARRY_EPS = 1, 3e-5
-"""Windows of the models that carry alphas up a level, in pixels of the lower, and the variance of
-colour (0..1, squared) below which a window is flat. Grain of 0.015 does not ask for more."""
+JUDGING = 0.05
+"""How far alphas are drawn to the maps while colour judges these."""
 
-RELAX_EPS = 1e-5
-"""The same, of relaxing."""
+MOVED = (0.06, 0.15)
+"""Share of a cell that colour alone gives to other parts than the maps: up to the first it agrees,
+from the second it contradicts. Exact maps are moved by 0.03 to 0.08 at edges, those of a draft by
+0.15 and more."""
 
-
-CRISP_RADIUS, CRISP = 8, 0.08
-"""Windows, in pixels, and the crispness (:func:`crispness`) from which a plate is sharp."""
-
-DOUBT_RADIUS = 3
+JUDGE_RADIUS = 3
 """Windows, in pixels of the second level, in which colour should tell parts apart."""
 
-DOUBT = (0.5, 0.9)
-"""Shares of the alphas' variance that colour leaves unexplained: up to the first ``fine`` stands,
-from the second ``soft`` takes its place."""
+UNTOLD = (0.15, 0.4)
+"""Shares of the alphas' variance that colour leaves unexplained in them: up to the first it may
+judge a cell, from the second it may not: (0.3, 0.7) corrects drafts better, and lets parts run out
+where subject and background share their colours."""
 
 
 @torch.no_grad()
@@ -116,23 +116,14 @@ def alphas_on(
     if image.ndim != 3 or image.shape[0] != 3:
         raise ShapeError("The plate", "[3, H, W]", tuple(image.shape))
     maps = partition(probabilities.float().nan_to_num(0.0), LEAST)
-    plate = image.float().nan_to_num(0.0).clamp(0.0, 1.0)
+    plate = torch.nan_to_num(image.float(), 0.0).clamp_(0.0, 1.0)
     block = settings.block or (CPU_BLOCK if plate.device.type == "cpu" else DEVICE_BLOCK)
     if settings.edges != "fine":
         alphas = _solve(maps, plate, SOFT, block)
         return most_of(alphas) if settings.edges == "hard" and decided else alphas
     band = unknown_cells(maps, settings.band)
     sure = torch.where(band, maps, most_of(maps))
-    alphas = _solve(sure, plate, FINE, block)
-    doubt = _doubt(alphas, plate, sure)
-    if doubt.any():
-        careful = _solve(sure, plate, SOFT, block)
-        growth = Growth(tuple(doubt.shape[1:]), tuple(plate.shape[1:]), plate.device)
-        for rows, columns in whole_blocks(tuple(plate.shape[1:]), block):
-            here = alphas[:, rows, columns]
-            share = growth(doubt, rows, columns)
-            alphas[:, rows, columns] = torch.lerp(here, careful[:, rows, columns], share)
-    return _only_in(band, alphas, sure, block)
+    return _only_in(band, _solve(sure, plate, FINE, block), sure, block)
 
 
 def unknown_cells(maps: torch.Tensor, band: float) -> torch.Tensor:
@@ -164,112 +155,59 @@ def level_sizes(grid: tuple[int, int], size: tuple[int, int]) -> list[tuple[int,
 
 def _solve(maps: torch.Tensor, plate: torch.Tensor, course: Course, block: int) -> torch.Tensor:
     """Alphas [K, H, W] from maps [K, h, w] and a plate [3, H, W]."""
-    grid, size = tuple(maps.shape[1:]), tuple(plate.shape[1:])
-    sizes = level_sizes(grid, size)
-    guides = [plate]
-    for smaller in reversed(sizes[:-1]):
-        guides.insert(0, cell_means(guides[0], smaller))
-    alphas, below = maps, cell_means(guides[0], grid)
-    crisp = _crisp(plate, block) if course.sharpening[1] else plate.new_ones(1, 1, 1)
+    guides = _guides(maps, plate)
+    share = _shares(maps, guides, course, block) if course.contradicted < 1 else 1.0
+    alphas, below = maps, cell_means(guides[0], (maps.shape[1], maps.shape[2]))
     for level, guide in enumerate(guides):
-        alphas = _transferred(alphas, below, guide, block)
-        alphas = _drawn_back(alphas, maps, course.data, block)
         height = 0 if level < LOW_LEVELS else 1
-        sharpening = course.sharpening[height] * (
-            cell_means(crisp, tuple(guide.shape[1:]))[0] if height else torch.ones_like(guide[0])
-        )
+        alphas = carried(alphas, below, guide, block)
+        sharpening = course.sharpening * sharpness(alphas, block) if course.sharpening else None
+        alphas = drawn_back(alphas, maps, share, block)
         for _ in range(course.steps[height]):
-            alphas = _relaxed(alphas, guide, course.radius[height], sharpening, block)
-            alphas = _drawn_back(alphas, maps, course.data, block)
+            alphas = relaxed(alphas, guide, course.radius[height], sharpening, block)
+            alphas = drawn_back(alphas, maps, share, block)
         below = guide
     for _ in range(course.last_steps):
-        alphas = _relaxed(alphas, plate, course.radius[1], torch.zeros_like(plate[0]), block)
+        alphas = relaxed(alphas, plate, course.radius[1], None, block)
     return alphas
 
 
-def _transferred(
-    alphas: torch.Tensor, below: torch.Tensor, guide: torch.Tensor, block: int
-) -> torch.Tensor:
-    """Alphas of the level below, carried to this one by the local models."""
-    models = _models(alphas, below, block)
-    growth = Growth(tuple(below.shape[1:]), tuple(guide.shape[1:]), guide.device)
-    found = guide.new_empty(len(alphas), *guide.shape[1:])
-    for rows, columns in whole_blocks(tuple(guide.shape[1:]), block):
-        there = present(models[(slice(None), slice(None), *growth.cells(rows, columns))])
-        if len(there) == 1:
-            found[:, rows, columns] = 0.0
-            found[there, rows, columns] = 1.0
-            continue
-        model = growth(models[there], rows, columns)
-        found[:, rows, columns] = 0.0
-        found[there, rows, columns] = partition(applied(model, guide[:, rows, columns]))
-    return found
-
-
-def _models(alphas: torch.Tensor, guide: torch.Tensor, block: int) -> torch.Tensor:
-    """Local models [K, 4, H, W]."""
-    found = guide.new_zeros(len(alphas), 4, *guide.shape[1:])
-    for inner, outer, inside in _blocks(tuple(guide.shape[1:]), block, 2 * CARRY_RADIUS):
-        near = alphas[(slice(None), *outer)]
-        there = present(near)
-        if len(there) == 1:
-            found[(there, 3, *inner)] = 1.0
-            continue
-        statistics = ColourStatistics.of(guide[(slice(None), *outer)], CARRY_RADIUS, CARRY_EPS)
-        model = statistics.fit(near[there])
-        found[(there, slice(None), *inner)] = model[(slice(None), slice(None), *inside)]
-    return found
-
-
-def _relaxed(
-    alphas: torch.Tensor, guide: torch.Tensor, radius: int, sharpening: torch.Tensor, block: int
-) -> torch.Tensor:
-    """One step of relaxing the matting Laplacian, then of sharpening."""
-    found = alphas.clone()
-    for inner, outer, inside in _blocks(tuple(guide.shape[1:]), block, 2 * radius):
-        near = alphas[(slice(None), *outer)]
-        there = present(near)
-        if len(there) == 1:
-            continue
-        colours = guide[(slice(None), *outer)]
-        model = ColourStatistics.of(colours, radius, RELAX_EPS).fit(near[there])
-        new = applied(model[(slice(None), slice(None), *inside)], colours[(slice(None), *inside)])
-        found[(there, *inner)] = partition(new - sharpening[inner])
-    return found
-
-
-def _drawn_back(alphas: torch.Tensor, maps: torch.Tensor, data: float, block: int) -> torch.Tensor:
-    """Alphas drawn towards the cells' means in place, by the share ``data``."""
-    grid, size = tuple(maps.shape[1:]), tuple(alphas.shape[1:])
-    missing = (maps - cell_means(alphas, grid)) * data
-    # What sums round off is not missing, and would wake every block.
-    missing = functional.hardshrink(missing, TRACE * data)
-    growth = Growth(grid, size, alphas.device)
-    for rows, columns in whole_blocks(size, block):
-        if not missing[(slice(None), *growth.cells(rows, columns))].any():
-            continue
-        grown = growth(missing, rows, columns)
-        alphas[:, rows, columns] = partition(alphas[:, rows, columns] + grown)
-    return alphas
-
-
-def _crisp(plate: torch.Tensor, block: int) -> torch.Tensor:
-    """[1, H, W], 0..1: 0 where the plate is blurred, 1 where detail is as fine as pixels."""
-    found = torch.empty_like(plate[:1])
-    for inner, outer, inside in _blocks(tuple(plate.shape[1:]), block, CRISP_RADIUS + 2):
-        share = crispness(plate[(slice(None), *outer)], CRISP_RADIUS)[inside]
-        found[(0, *inner)] = (share / CRISP).clamp(0, 1)
-    return found
-
-
-def _doubt(alphas: torch.Tensor, plate: torch.Tensor, maps: torch.Tensor) -> torch.Tensor:
-    """[1, h', w'], 0..1: where colour does not tell the parts apart, on a few pixels a cell."""
+def _guides(maps: torch.Tensor, plate: torch.Tensor) -> list[torch.Tensor]:
+    """The plate at each level, the lowest first."""
+    guides = [plate]
     sizes = level_sizes((maps.shape[1], maps.shape[2]), (plate.shape[1], plate.shape[2]))
-    level = sizes[min(1, len(sizes) - 1)]
-    share = unexplained(
-        cell_means(alphas, level), cell_means(plate, level), DOUBT_RADIUS, RELAX_EPS
-    )
-    return ((share - DOUBT[0]) / (DOUBT[1] - DOUBT[0])).clamp(0, 1)[None]
+    for smaller in reversed(sizes[:-1]):
+        guides.insert(0, cell_means(guides[0], smaller))
+    return guides
+
+
+def _shares(
+    maps: torch.Tensor, guides: list[torch.Tensor], course: Course, block: int
+) -> torch.Tensor:
+    """[h, w]: how far alphas are drawn to the mean of each cell.
+
+    Colour finds alphas almost alone at the lowest levels. Cells that it leaves as they were are
+    right in the maps, to a fraction of a cell; where it moves them the maps are off, or colour does
+    not tell the parts apart: then not all of these alphas are linear in it.
+    """
+    grid = (maps.shape[1], maps.shape[2])
+    alphas, below = maps, cell_means(guides[0], grid)
+    for guide in guides[:LOW_LEVELS]:
+        alphas = drawn_back(carried(alphas, below, guide, block), maps, JUDGING, block)
+        for _ in range(course.steps[0]):
+            alphas = relaxed(alphas, guide, course.radius[0], None, block)
+            alphas = drawn_back(alphas, maps, JUDGING, block)
+        below = guide
+    moved = (maps - cell_means(alphas, grid)).abs().sum(dim=0) / 2
+    untold = cell_means(unexplained(alphas, below, JUDGE_RADIUS, RELAX_EPS)[None], grid)[0]
+    moved, untold = box_mean(torch.stack([moved, untold]), 1)
+    contradicted = _ramp(moved, MOVED) * (1 - _ramp(untold, UNTOLD))
+    return 1 - (1 - course.contradicted) * contradicted
+
+
+def _ramp(values: torch.Tensor, ends: tuple[float, float]) -> torch.Tensor:
+    """0 up to the first end, 1 from the second, a line between."""
+    return ((values - ends[0]) / (ends[1] - ends[0])).clamp(0, 1)
 
 
 def _only_in(
@@ -285,15 +223,3 @@ def _only_in(
         known = growth(sure, rows, columns)
         alphas[:, rows, columns] = torch.lerp(known, here, share)
     return alphas
-
-
-def _blocks(
-    size: tuple[int, int], block: int, halo: int
-) -> list[tuple[tuple[slice, slice], tuple[slice, slice], tuple[slice, slice]]]:
-    """(the block, the block with its halo, where the block lies in that) over a picture."""
-    found = []
-    for rows, columns in whole_blocks(size, block):
-        tall, inner_rows = with_halo(rows, halo, size[0])
-        wide, inner_columns = with_halo(columns, halo, size[1])
-        found.append(((rows, columns), (tall, wide), (inner_rows, inner_columns)))
-    return found

@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from smite_engine.errors import ShapeError
+from smite_engine.matte_pieces import new_piece
 from smite_engine.metrics import Labels, label_steps, labels_at_end
 from smite_engine.plate_motion import FLOW_SIDE, Field, Masks, PlateMotion, Step, carry, flow_size
 
@@ -58,12 +59,15 @@ class PartFigures:
         edge_motion: How far the matte's edge has moved from where the plate's motion would have
             taken it, on average, in pixels of a picture whose longer side is `FLOW_SIDE`; None
             where the part has no edge in sight in one of the two frames.
+        new_piece: Share of the part in a piece that appears apart from it, 0..1; None where there
+            was no part before.
     """
 
     area: float
     confidence: float | None = None
     flicker: float | None = None
     edge_motion: float | None = None
+    new_piece: float | None = None
 
 
 @dataclass(frozen=True)
@@ -84,6 +88,7 @@ class QualityMeter:
     def __init__(self) -> None:
         self._motion = PlateMotion()
         self._mattes: Bytes | None = None
+        self._known: Masks | None = None
 
     def add(
         self,
@@ -115,20 +120,34 @@ class QualityMeter:
             flickers = part_flicker(step, labels_of(before), labels_of(small), len(small))
             scale = FLOW_SIDE / max(small.shape[1:])
             moved = [edge_motion(step, *pair, scale) for pair in zip(before, small, strict=True)]
-        figures = zip(areas, sure, flickers[1:], moved, strict=True)
+        figures = zip(areas, sure, flickers[1:], moved, self._new_pieces(small, step), strict=True)
         return FrameFigures(
             flickers[0], tuple(PartFigures(float(a), *rest) for a, *rest in figures)
         )
 
+    def _new_pieces(self, mattes: Bytes, step: Step | None) -> list[float | None]:
+        """What is new of each part; the parts are remembered as they are known now."""
+        known = self._known
+        if known is not None and known.shape != mattes.shape:
+            known = None
+        found = [
+            new_piece(matte, None if known is None else known[index], step)
+            for index, matte in enumerate(mattes)
+        ]
+        self._known = np.stack([mask for _, mask in found]) if found else None
+        return [share for share, _ in found]
+
     def state(self) -> dict[str, Bytes]:
         """What `restore` needs to go on from here; empty before the first frame."""
-        if self._mattes is None or self._motion.last is None:
+        if self._mattes is None or self._motion.last is None or self._known is None:
             return {}
-        return {"mattes": self._mattes, "grey": self._motion.last}
+        known = self._known.astype(np.uint8)
+        return {"mattes": self._mattes, "grey": self._motion.last, "known": known}
 
     def restore(self, state: Mapping[str, Bytes]) -> None:
         """Goes on from what `state` returned, to the same bits."""
         self._mattes, self._motion.last = state.get("mattes"), state.get("grey")
+        self._known = state["known"].astype(bool) if state else None
 
 
 def small_mattes(mattes: npt.NDArray[np.floating], size: tuple[int, int]) -> Bytes:

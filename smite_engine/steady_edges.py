@@ -43,7 +43,7 @@ def steadied(
     steadiness: float,
     block: int = 256,
 ) -> torch.Tensor:
-    """The alphas, [K, H, W], sums of 1, held to those of the frame before.
+    """The alphas, [K, H, W], sums of 1, held in place to those of the frame before.
 
     Args:
         alphas: float32 [K, H, W], sums of 1.
@@ -62,7 +62,6 @@ def steadied(
         raise ShapeError("The mattes before", str(list(alphas.shape)), tuple(before.shape))
     size = (alphas.shape[1], alphas.shape[2])
     field = _Displacements(flow, size)
-    found = alphas.clone()
     for rows, columns in whole_blocks(size, block):
         new = alphas[:, rows, columns]
         there = (new.flatten(1).any(dim=1) | _around(before, rows, columns, field)).nonzero()[:, 0]
@@ -74,11 +73,10 @@ def steadied(
         seen = way.carry(images[1])
         change = box_mean(images[0][:, tall, wide] - seen, GRAIN_RADIUS).abs().amax(dim=0)
         trust = ((OTHER - change) / (OTHER - SAME)).clamp(0, 1) * way.inside
-        share = steadiness * trust * field.share(tall, wide)
-        kept = partition(way.carry(before, there))
-        mixed = torch.lerp(alphas[:, tall, wide][there], kept, share)
-        found[there, rows, columns] = mixed[:, inner_rows, inner_columns]
-    return found
+        share = (steadiness * trust * field.share(tall, wide))[inner_rows, inner_columns]
+        kept = partition(way.carry(before, there)[:, inner_rows, inner_columns])
+        alphas[there, rows, columns] = torch.lerp(new[there], kept, share)
+    return alphas
 
 
 class _Displacements:

@@ -152,10 +152,15 @@ def _rules(pixel: float) -> tuple[_Rule, ...]:
         words = "" if usual is None else f" (usually {usual * pixel:.1f} px)"
         return f"edges move by {value * pixel:.1f} px against the plate{words}"
 
+    def appears(value: float, _usual: float | None) -> str:
+        return f"a piece of it ({percent(value)}) appears apart from the rest"
+
     return (
         _Rule("confidence", "confidence", 0.75, 0.5, 0.65, 1.0, True, unsure),
         _Rule("flicker", "flicker", 0.15, 0.4, 0.25, 1.5, False, flickers),
         _Rule("edges", "edge_motion", 1.5, 5.0, 2.5, 1.5, False, wanders),
+        # The meter leaves out what is too small; whatever it tells of is worth a look.
+        _Rule("piece", "new_piece", 0.05, 0.05, 1.0, 1.0, False, appears),
     )
 
 

@@ -37,7 +37,7 @@ class Finding:
 
     Attributes:
         part: slug.
-        kind: `confidence`, `flicker`, `edges`, `gone`, `brief` or `jump`.
+        kind: `confidence`, `flicker`, `edges`, `piece`, `gone`, `brief` or `jump`.
         first, last: frame numbers.
         frame: the worst of them.
         frames: how many of them are flagged.

@@ -22,12 +22,15 @@ class PartReport:
         flicker: share of the part's visible track steps whose label changed; None where none is.
         edge_motion: pixels, of a picture whose longer side is 480, by which the matte's edge moved
             against the plate's own motion; None where there is no edge to follow.
+        new_piece: share of the part in a piece that appears apart from it; None where there was no
+            part before.
     """
 
     area: float
     confidence: float | None = None
     flicker: float | None = None
     edge_motion: float | None = None
+    new_piece: float | None = None
 
 
 @dataclass(frozen=True)

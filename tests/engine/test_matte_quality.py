@@ -212,3 +212,35 @@ def test_edge_motion_on_flow_that_is_known() -> None:
     assert edge_motion(step, before, after) == pytest.approx(3.0, rel=0.01)
     assert edge_motion(step, before, after, scale=2.0) == pytest.approx(6.0, rel=0.01)
     assert edge_motion(step, before, before) == pytest.approx(0.0, abs=0.01)
+
+
+class TestNewPieces:
+    """Pieces apart from the part are told once, when they are large enough."""
+
+    def shares(self, mattes: list[np.ndarray], pictures: list[np.ndarray]) -> list[float | None]:
+        found = measured(one_part(mattes), pictures)
+        return [
+            None if frame.parts[0].new_piece is None else round(frame.parts[0].new_piece, 2)
+            for frame in found
+        ]
+
+    def test_one_that_appears_is_told_once(self) -> None:
+        still, second = disc(100), disc(100) + disc(300, radius=20)
+        found = self.shares([still, still, second, second, still], [texture(1)] * 5)
+        assert found == [None, 0, pytest.approx(0.2, abs=0.01), 0, 0]
+
+    def test_one_that_grows_is_told_when_it_is_large(self) -> None:
+        mattes = [disc(100) + disc(480, radius=r) for r in (0.1, 4, 8, 12, 16, 20)]
+        found = [share for share in self.shares(mattes, [texture(1)] * 6) if share]
+        assert found == [pytest.approx(0.07, abs=0.02)]
+
+    def test_what_moves_or_is_split_is_not_new(self) -> None:
+        places = (100, 130, 160, 190)
+        mattes, pictures = [disc(x) for x in places], [picture(x) for x in places]
+        split = mattes[-1].copy()
+        split[:, 180:186] = 0
+        assert self.shares([*mattes, split], [*pictures, pictures[-1]]) == [None, 0, 0, 0, 0]
+
+    def test_a_part_that_was_hidden_is_not_new(self) -> None:
+        mattes = [disc(100), 0 * disc(100), disc(300)]
+        assert self.shares(mattes, [texture(1)] * 3) == [None, 0, None]

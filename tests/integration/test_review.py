@@ -32,7 +32,7 @@ def test_every_part_has_figures_in_every_frame(segmented: dict[str, object]) -> 
     for frame in frames:
         assert list(frame["parts"]) == ["body", "left_wheel"]
         for figures in frame["parts"].values():
-            assert set(figures) == {"area", "confidence", "flicker", "edge_motion"}
+            assert set(figures) == {"area", "confidence", "flicker", "edge_motion", "new_piece"}
             assert 0 <= figures["area"] <= 1
     assert frames[0]["parts"]["body"]["flicker"] is None
     assert frames[0]["flicker"] is None

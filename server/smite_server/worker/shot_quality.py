@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import astuple
 from typing import Any
 
 import numpy as np
@@ -49,7 +50,7 @@ class ShotQuality:
         """
         found = self._meter.add(mattes, probabilities, rgb)
         parts = {
-            slug: PartReport(*map(_rounded, (f.area, f.confidence, f.flicker, f.edge_motion)))
+            slug: PartReport(*map(_rounded, astuple(f)))
             for slug, f in zip(self._parts, found.parts, strict=True)
         }
         measured = FrameReport(
