@@ -41,7 +41,7 @@ class FrameMemory:
         raw = self.alphas.cpu().contiguous().numpy()
         return notes, {
             "alphas": np.frombuffer(bytearray(zlib.compress(raw.data, FAST)), np.uint8),
-            "image": self.image.cpu().numpy(),
+            "image": self.image.cpu().contiguous().numpy(),
             "small": self.small,
         }
 

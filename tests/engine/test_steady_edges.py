@@ -179,6 +179,7 @@ def moving_shot(count: int) -> list[tuple[FrameMaps, np.ndarray]]:
         maps = cell_means(alphas, GRID) + 0.1 * torch.rand(2, *GRID, generator=_seeded(number))
         grain = 0.005 * torch.randn(3, *SIZE, generator=_seeded(50 + number))
         image = (plate_of(alphas) + grain).clamp(0, 1).movedim(0, -1).numpy()
+        image = np.ascontiguousarray(image)  # Rows of pixels, as readers give them.
         frames.append((FrameMaps(number, (maps / maps.sum(dim=0)).numpy(), 1.0), image))
     return frames
 
