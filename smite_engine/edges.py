@@ -9,6 +9,7 @@ import numpy as np
 import torch
 
 from smite_engine.alphas import most_of
+from smite_engine.block_threads import blocks_on_threads
 from smite_engine.edge_settings import EdgeSettings
 from smite_engine.errors import ShapeError
 from smite_engine.flow_tracker import FLOW_SIDE, DisFlow, FlowFunction, small_picture
@@ -52,9 +53,10 @@ class ShotEdges:
         plate = torch.tensor(image.transpose(2, 0, 1), dtype=torch.float32, device=self._device)
         plate = plate.nan_to_num_(0.0).clamp_(0.0, 1.0)
         soft = torch.from_numpy(np.ascontiguousarray(maps.probabilities)).to(self._device)
-        alphas = alphas_on(soft, plate, self._settings, decided=False)
-        if self._settings.steadiness:
-            alphas = self._steadied(maps.number, alphas, plate, image)
+        with blocks_on_threads(self._device):
+            alphas = alphas_on(soft, plate, self._settings, decided=False)
+            if self._settings.steadiness:
+                alphas = self._steadied(maps.number, alphas, plate, image)
         if self._settings.edges == "hard":
             alphas = most_of(alphas)
         return alphas[1:].cpu().numpy()

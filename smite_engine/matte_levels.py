@@ -10,8 +10,12 @@ import torch
 from torch.nn import functional
 
 from smite_engine.alphas import TRACE, partition, present
+from smite_engine.block_threads import each_block
 from smite_engine.cell_means import Growth, cell_means, whole_blocks, with_halo
 from smite_engine.local_linear import ColourStatistics, applied, crispness
+
+Area = tuple[tuple[slice, slice], tuple[slice, slice], tuple[slice, slice]]
+"""A block, the block with its halo, and where the block lies in that."""
 
 CARRY_RADIUS, CARRY_EPS = 1, 3e-5
 """Windows of the models that carry alphas up a level, in pixels of the lower, and the variance of
@@ -39,7 +43,9 @@ def carried(
     small, size = (below.shape[1], below.shape[2]), (guide.shape[1], guide.shape[2])
     growth = Growth(small, size, guide.device)
     found = guide.new_zeros(len(alphas), *size)
-    for rows, columns in whole_blocks(size, block):
+
+    def carry(area: tuple[slice, slice]) -> None:
+        rows, columns = area
         cells = growth.cells(rows, columns)
         tall, inner_rows = with_halo(cells[0], 2 * CARRY_RADIUS, small[0])
         wide, inner_columns = with_halo(cells[1], 2 * CARRY_RADIUS, small[1])
@@ -47,11 +53,13 @@ def carried(
         there = present(near)
         if len(there) == 1:
             found[there[0], rows, columns] = 1.0
-            continue
+            return
         statistics = ColourStatistics.of(below[:, tall, wide], CARRY_RADIUS, CARRY_EPS)
         model = statistics.fit(near[there])[..., inner_rows, inner_columns]
         here = partition(applied(growth.grown(model, rows, columns), guide[:, rows, columns]))
         _put(here, there, found, rows, columns)
+
+    each_block(carry, whole_blocks(size, block))
     return found
 
 
@@ -71,19 +79,24 @@ def relaxed(
         sharpening: float32 [H, W], what is taken off each alpha before they sum to 1 again.
         block: Side of blocks, in pixels.
     """
-    found = []
-    for inner, outer, inside in blocks((guide.shape[1], guide.shape[2]), block, 2 * radius):
+
+    def step(area: Area) -> tuple[torch.Tensor, torch.Tensor, tuple[slice, slice]] | None:
+        inner, outer, inside = area
         near = alphas[(slice(None), *outer)]
         there = present(near)
         if len(there) == 1:
-            continue
+            return None
         colours = guide[(slice(None), *outer)]
         model = ColourStatistics.of(colours, radius, RELAX_EPS).fit(near[there])
         new = applied(model[(slice(None), slice(None), *inside)], colours[(slice(None), *inside)])
         here = partition(new if sharpening is None else new.sub_(sharpening[inner]))
-        found.append((here, there, inner))
-    for here, there, inner in found:  # Only now: the blocks' halos are of the step before.
-        _put(here, there, alphas, *inner)
+        return here, there, inner
+
+    areas = blocks((guide.shape[1], guide.shape[2]), block, 2 * radius)
+    for made in each_block(step, areas):
+        if made is not None:  # Written only now: the blocks' halos are of the step before.
+            here, there, inner = made
+            _put(here, there, alphas, *inner)
     return alphas
 
 
@@ -114,14 +127,18 @@ def drawn_back(
     # What sums round off is not missing, and would wake every block.
     missing = functional.hardshrink(maps - cell_means(alphas, grid), TRACE) * share
     growth = Growth(grid, size, alphas.device)
-    for rows, columns in whole_blocks(size, block):
+
+    def draw(area: tuple[slice, slice]) -> None:
+        rows, columns = area
         near = missing[(slice(None), *growth.cells(rows, columns))]
         here = alphas[:, rows, columns]
         there = ((near != 0).flatten(1).any(dim=1) | (here.amax(dim=(1, 2)) > 0)).nonzero()[:, 0]
         if len(there) == 1 or not near.any():
-            continue
+            return
         new = partition(here[there].add_(growth.grown(near[there], rows, columns)))
         _put(new, there, alphas, rows, columns)
+
+    each_block(draw, whole_blocks(size, block))
     return alphas
 
 
@@ -132,21 +149,22 @@ def sharpness(alphas: torch.Tensor, block: int) -> torch.Tensor:
     slopes there, also over a background full of detail.
     """
     found = alphas.new_zeros(alphas.shape[1:])
-    halo = CRISP_RADIUS + 2
-    for inner, outer, inside in blocks((alphas.shape[1], alphas.shape[2]), block, halo):
+
+    def look(area: Area) -> None:
+        inner, outer, inside = area
         near = alphas[(slice(None), *outer)]
         there = present(near)
-        if len(there) == 1:
-            continue
-        share = crispness(near[there], CRISP_RADIUS, CRISP_FLAT)[inside]
-        found[inner] = (share / CRISP).clamp_(0, 1)
+        if len(there) > 1:
+            share = crispness(near[there], CRISP_RADIUS, CRISP_FLAT)[inside]
+            found[inner] = (share / CRISP).clamp_(0, 1)
+
+    areas = blocks((alphas.shape[1], alphas.shape[2]), block, CRISP_RADIUS + 2)
+    each_block(look, areas)
     return found
 
 
-def blocks(
-    size: tuple[int, int], block: int, halo: int
-) -> list[tuple[tuple[slice, slice], tuple[slice, slice], tuple[slice, slice]]]:
-    """(the block, the block with its halo, where the block lies in that) over a picture."""
+def blocks(size: tuple[int, int], block: int, halo: int) -> list[Area]:
+    """The areas of a picture."""
     found = []
     for rows, columns in whole_blocks(size, block):
         tall, inner_rows = with_halo(rows, halo, size[0])

@@ -15,6 +15,7 @@ import torch
 from torch.nn import functional
 
 from smite_engine.alphas import partition
+from smite_engine.block_threads import each_block
 from smite_engine.cell_means import Growth, whole_blocks, with_halo
 from smite_engine.errors import ShapeError
 from smite_engine.local_linear import box_mean
@@ -62,11 +63,13 @@ def steadied(
         raise ShapeError("The mattes before", str(list(alphas.shape)), tuple(before.shape))
     size = (alphas.shape[1], alphas.shape[2])
     field = _Displacements(flow, size)
-    for rows, columns in whole_blocks(size, block):
+
+    def hold(area: tuple[slice, slice]) -> None:
+        rows, columns = area
         new = alphas[:, rows, columns]
         there = (new.flatten(1).any(dim=1) | _around(before, rows, columns, field)).nonzero()[:, 0]
         if len(there) == 1:
-            continue
+            return
         tall, inner_rows = with_halo(rows, GRAIN_RADIUS, size[0])
         wide, inner_columns = with_halo(columns, GRAIN_RADIUS, size[1])
         way = field.way(tall, wide)
@@ -76,6 +79,8 @@ def steadied(
         share = (steadiness * trust * field.share(tall, wide))[inner_rows, inner_columns]
         kept = partition(way.carry(before, there)[:, inner_rows, inner_columns])
         alphas[there, rows, columns] = torch.lerp(new[there], kept, share)
+
+    each_block(hold, whole_blocks(size, block))
     return alphas
 
 
