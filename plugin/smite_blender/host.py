@@ -121,7 +121,8 @@ def absolute(path: str, library: Any = None) -> str:
     """A path of a data-block or a property as the system has it; empty stays empty."""
     if not path:
         return ""
-    return os.path.normpath(bpy.path.abspath(path, library=library)).replace("\\", "/")
+    found: str = bpy.path.abspath(path, library=library)
+    return os.path.normpath(found).replace("\\", "/")
 
 
 def plate_of(scene: str) -> Plate:

@@ -11,6 +11,7 @@ from . import app as apps
 from .app import LEARN, MATTES
 
 _LINE = 44
+_PLATES = {"CLIP": "plate_clip", "IMAGE": "plate_image", "FILE": "plate_path"}
 
 
 class SMITE_MT_models(bpy.types.Menu):  # noqa: N801  (Blender's rule for names)
@@ -49,7 +50,7 @@ class _Panel(bpy.types.Panel):
     def poll(cls, context: Any) -> bool:
         """Not in the node editors of shaders and geometry."""
         space = context.space_data
-        return space.type == "CLIP_EDITOR" or space.tree_type == "CompositorNodeTree"
+        return bool(space.type == "CLIP_EDITOR" or space.tree_type == "CompositorNodeTree")
 
 
 class _PlatePanel(_Panel):
@@ -59,10 +60,7 @@ class _PlatePanel(_Panel):
         """The plate's source."""
         settings, layout = context.scene.smite, self.layout
         layout.prop(settings, "plate_kind")
-        layout.prop(
-            settings,
-            f"plate_{'path' if settings.plate_kind == 'FILE' else settings.plate_kind.lower()}",
-        )
+        layout.prop(settings, _PLATES[settings.plate_kind])
         if settings.plate_kind != "CLIP":
             layout.prop(settings, "plate_start")
         layout.prop(settings, "colour_space")

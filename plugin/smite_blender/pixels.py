@@ -32,7 +32,7 @@ FILE, IMAGE, MASK = "file", "image", "mask"
 
 
 def save_still(picture: Picture, path: Path) -> None:
-    """Write a data-block's pixels: bytes as PNG, floats as EXR, by the suffix. Raises RuntimeError."""
+    """Write a data-block's pixels: bytes as PNG, floats as EXR. Raises RuntimeError."""
     with _opened(picture) as image:
         width, height = image.size
         pixels = _pixels(image)
@@ -49,9 +49,8 @@ def save_matte(picture: Picture, path: Path) -> None:
     else:
         with _opened(picture) as image:
             size, values = _size(image), _matte(image)
-    rgba = array("f", bytes(16 * len(values)))
-    for channel in range(4):
-        rgba[channel::4] = values
+    rgba = array("f", [1.0]) * (4 * len(values))  # Blender multiplies the colours by the alpha
+    rgba[3::4] = values
     _write(path, *size, rgba, True)
 
 
@@ -82,10 +81,8 @@ def _matte(image: Any) -> array[float]:
 
 
 def _with_four(pixels: array[float], channels: int) -> array[float]:
-    if channels == 4:
-        return pixels
-    count = len(pixels) // channels
-    found = array("f", [1.0]) * (4 * count)
+    """Return four channels, the alpha opaque: a still is its colours."""
+    found = array("f", [1.0]) * (4 * (len(pixels) // channels))
     for channel in range(3):
         found[channel::4] = pixels[min(channel, channels - 1) :: channels]
     return found

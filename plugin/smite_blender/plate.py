@@ -1,4 +1,4 @@
-"""The plate of a scene: the files of a movie clip, of an image, or of a path, in their own numbers."""
+"""The plate of a scene: the files of a movie clip, of an image, or of a path; their numbers."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ class Plate:
     """What the mattes are made of.
 
     ``path`` is the files' pattern, one still, or a movie; ``first`` and ``last`` the files' own
-    numbers, where they have any; ``shown_at`` the scene frame that shows ``first``. ``colour_space``
-    is OpenColorIO's name, None: as the files say.
+    numbers, where they have any; ``shown_at`` the scene frame that shows ``first``.
+    ``colour_space`` is OpenColorIO's name, None: as the files say.
     """
 
     path: str

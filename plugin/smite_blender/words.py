@@ -55,6 +55,6 @@ TEXTS: Mapping[str, str] = {
 def in_blender(problem: HostProblem) -> str:
     """Return what an artist in Blender reads."""
     text = TEXTS.get(problem.key)
-    if text is None or not problem.fields:
+    if text is None or problem.fields is None:
         return problem.message
     return text.format(**problem.fields)

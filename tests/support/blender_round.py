@@ -166,6 +166,9 @@ def render_mattes(task: dict[str, Any]) -> dict[str, str]:
     image = render.image_settings
     image.file_format, image.color_depth, image.color_mode = "OPEN_EXR", "32", "RGBA"
     scene.view_settings.view_transform = "Raw"
+    for node in list(tree.nodes):  # what a new tree has: the 3D scene is no part of this
+        if not node.name.startswith("SMITE "):
+            tree.nodes.remove(node)
     out = tree.nodes.new("CompositorNodeComposite")
     found: dict[str, str] = {}
     for node in [node for node in tree.nodes if node.name.startswith("SMITE ")]:
@@ -251,7 +254,7 @@ def main(path: str) -> None:
         answer = globals()[task["name"]](task)
     finally:
         add_on.unregister()
-    print(json.dumps(answer))
+    sys.stdout.write(json.dumps(answer) + "\n")
     sys.stdout.flush()
     os._exit(0)  # bpy as a module may fail while it is taken down
 
