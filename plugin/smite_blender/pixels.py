@@ -49,8 +49,9 @@ def save_matte(picture: Picture, path: Path) -> None:
     else:
         with _opened(picture) as image:
             size, values = _size(image), _matte(image)
-    rgba = array("f", [1.0]) * (4 * len(values))  # Blender multiplies the colours by the alpha
-    rgba[3::4] = values
+    rgba = array("f", bytes(16 * len(values)))
+    for channel in range(4):
+        rgba[channel::4] = values
     _write(path, *size, rgba, True)
 
 

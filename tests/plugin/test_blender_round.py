@@ -28,7 +28,7 @@ def task(stage: Path, tmp_path: Path, **changes: Any) -> dict[str, Any]:
         "size": (footage.WIDTH, footage.HEIGHT),
         "frames": "1002-1007",
         "matte_settings": "window=2 delay=0.3",
-        "cancel_after": 2,
+        "cancel_after": 3,
         "show_as": "layers",
         "render": (2, 7),
         "seconds": 60,
@@ -83,6 +83,7 @@ def test_what_an_artist_reads(server: ServerUnderTest, stage: Path, tmp_path: Pa
     steps = [
         {"name": "unsaved", "settings": {"model": "cart"}, "press": "generate"},
         {"name": "no range", "settings": {**good, "frames": "2001-2000"}, "press": "generate"},
+        {"name": "no number", "settings": {**good, "frames": "first"}, "press": "generate"},
         {"name": "outside", "settings": {**good, "frames": "1-9"}, "press": "generate"},
         {"name": "long", "settings": {**good, "frames": "1-10000"}, "press": "generate"},
         {"name": "model", "settings": {**good, "model": ""}, "press": "generate"},
@@ -108,7 +109,8 @@ def test_what_an_artist_reads(server: ServerUnderTest, stage: Path, tmp_path: Pa
     )
     told = found["told"]
     assert told["unsaved"].startswith("The Blender file has no name yet")
-    assert "'2001-2000' is no frame range" in told["no range"]
+    assert "There is no frame to work on: the range 2001-2000" in told["no range"]
+    assert told["no number"].startswith("'first' is no frame range: write for example")
     assert "the range 1-9 lies outside the plate, which has 1001-1008" in told["outside"]
     assert "lies outside" in told["long"] or "is not in the plate" in told["long"]
     assert told["model"].startswith("The scene Scene has no part model: choose one in the SMITE")
@@ -166,4 +168,3 @@ def test_a_mask_is_drawn_where_it_lies(tmp_path: Path) -> None:
     expected[32:56, 16:48] = 1  # rows from the top; the mask's y is from the bottom
     matte = channel(str(out), "A")
     assert np.abs(matte - expected).mean() < 0.01
-    assert np.array_equal(matte, channel(str(out), "R"))
