@@ -80,6 +80,8 @@ def test_a_script_waits_for_each_button(
 
 def test_what_an_artist_reads(server: ServerUnderTest, stage: Path, tmp_path: Path) -> None:
     good = {"shot": "SEQ_010", "out": str(stage / "said"), "model": "cart", "frames": ""}
+    (tmp_path / "shot.mov").touch()
+    movie = {**good, "plate_kind": "FILE", "plate_path": str(tmp_path / "shot.mov")}
     steps = [
         {"name": "unsaved", "settings": {"model": "cart"}, "press": "generate"},
         {"name": "no range", "settings": {**good, "frames": "2001-2000"}, "press": "generate"},
@@ -90,6 +92,8 @@ def test_what_an_artist_reads(server: ServerUnderTest, stage: Path, tmp_path: Pa
         {"name": "other model", "settings": {**good, "model": "none"}, "press": "generate"},
         {"name": "empty part", "settings": {"model_name": "cart"}, "press": "learn"},
         {"name": "nothing", "press": "cancel"},
+        {"name": "movie", "settings": movie, "press": "generate"},
+        {"name": "very long", "settings": {**movie, "frames": "1-10000"}, "press": "generate"},
         {
             "name": "plate",
             "settings": {"plate_kind": "FILE", "plate_path": str(stage / "no" / "x.1.png")},
@@ -112,7 +116,9 @@ def test_what_an_artist_reads(server: ServerUnderTest, stage: Path, tmp_path: Pa
     assert "There is no frame to work on: the range 2001-2000" in told["no range"]
     assert told["no number"].startswith("'first' is no frame range: write for example")
     assert "the range 1-9 lies outside the plate, which has 1001-1008" in told["outside"]
-    assert "lies outside" in told["long"] or "is not in the plate" in told["long"]
+    assert "is not in the plate, which has 1001-1008" in told["long"]
+    assert "the plate is a movie; write its frame range" in told["movie"]
+    assert told["very long"].startswith("The range 1-10000 has 10,000 frames, and 5,000 are the")
     assert told["model"].startswith("The scene Scene has no part model: choose one in the SMITE")
     assert told["other model"].startswith("The server does not have this part model")
     assert told["empty part"].startswith("A part is not painted where it should be")
@@ -149,6 +155,17 @@ def test_no_server_and_a_server_elsewhere_without_a_key(stage: Path, tmp_path: P
         120,
     )["told"]
     assert "is on another machine and needs a key file" in told["key"]
+
+
+def test_every_panel_can_be_drawn(tmp_path: Path) -> None:
+    told = in_blender(tmp_path, "", {"name": "panels"}, 60)
+    drawn = told["drawn"]
+    assert {"plate_clip", "plate_kind"} <= set(drawn["CLIP SMITE_PT_clip_plate"])
+    assert "plate_path" in drawn["FILE SMITE_PT_node_plate"]
+    assert {"image", "mask"} & set(drawn["CLIP SMITE_PT_node_references"])
+    assert {"smite.generate", "smite.reload"} <= set(drawn["CLIP SMITE_PT_clip_mattes"])
+    assert (told["model"], told["references"]) == ("cart_v002", 0)
+    assert told["longest"] < UI_SECONDS
 
 
 def test_a_mask_is_drawn_where_it_lies(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import bpy
@@ -225,6 +226,69 @@ def mask_matte(task: dict[str, Any]) -> dict[str, Any]:
     like = pixels.Picture(pixels.FILE, task["image"])
     pixels.save_matte(pixels.Picture(pixels.MASK, "body", like, 1), Path(task["out"]))
     return {"left": [scene.name for scene in bpy.data.scenes] + list(bpy.data.images.keys())}
+
+
+class Layout:
+    """A strict stand-in for a panel's layout: raises for what Blender would draw as an error."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+
+    def prop(self, data: Any, name: str, **options: Any) -> None:
+        assert name in data.bl_rna.properties, name
+        self.lines.append(name)
+
+    def operator(self, name: str, **options: Any) -> Any:
+        kind, _, function = name.partition(".")
+        made = getattr(getattr(bpy.ops, kind), function).get_rna_type()
+        self.lines.append(name)
+        return Options(set(made.properties.keys()))
+
+    def menu(self, name: str, **options: Any) -> None:
+        assert hasattr(bpy.types, name), name
+
+    def label(self, **options: Any) -> None:
+        self.lines.append(options["text"])
+
+    def row(self, **options: Any) -> Layout:
+        return self
+
+    box = column = row
+
+
+class Options:
+    """The options of a button that is drawn: only those that its operator has."""
+
+    def __init__(self, known: set[str]) -> None:
+        self.__dict__["known"] = known
+
+    def __setattr__(self, name: str, value: object) -> None:
+        assert name in self.known, name
+
+
+def panels(task: dict[str, Any]) -> dict[str, Any]:
+    """Draw every panel, and the menu of part models, in a scene with a reference."""
+    settings = bpy.context.scene.smite
+    clock = Clock()
+    drawn: dict[str, list[str]] = {}
+    module("app").app().models = ("cart_v002",)
+    bpy.ops.smite.edit(action="ADD")
+    for kind in ("CLIP", "IMAGE", "FILE"):
+        settings.plate_kind = kind
+        for found in module("panels").CLASSES:
+            layout = Layout()
+            inside = SimpleNamespace(layout=layout)
+            clock.measure(found.__name__, lambda f=found, i=inside: f.draw(i, bpy.context))
+            drawn[f"{kind} {found.__name__}"] = layout.lines
+    bpy.ops.smite.use_model(name="cart_v002")
+    bpy.ops.smite.edit(action="REMOVE_PART", index=0, part=0)
+    bpy.ops.smite.edit(action="REMOVE", index=0)
+    return {
+        "drawn": drawn,
+        "longest": clock.longest,
+        "model": settings.model,
+        "references": len(settings.references),
+    }
 
 
 def scripted(task: dict[str, Any]) -> dict[str, Any]:
