@@ -25,6 +25,11 @@ class HostQueue:
         """Have ``function`` called later, in the host's thread; from any thread."""
         self._calls.put(function)
 
+    @property
+    def waiting(self) -> bool:
+        """Whether a call waits to be made."""
+        return not self._calls.empty()
+
     def run_waiting(self, seconds: float = float("inf")) -> int:
         """Make the calls that wait now; return how many they were.
 

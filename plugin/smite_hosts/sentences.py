@@ -36,19 +36,19 @@ _BY_CODE = {
 class HostProblem(BadInput):
     """Something a host's user can put right; ``key`` names its sentence in the table.
 
-    ``fields`` are what the sentence was made with; empty for one that was written already.
+    ``fields`` are what the sentence was made with; None for one that was written already.
     """
 
     def __init__(self, key: str, **fields: object) -> None:
         self.key = key
-        self.fields: Mapping[str, object] = fields
+        self.fields: Optional[Mapping[str, object]] = fields
         super().__init__(TABLE[key].text.format(**fields))
 
     @classmethod
     def said(cls, key: str, sentence: str) -> HostProblem:
         """Return a problem whose sentence is written already."""
         found = cls("other", detail=sentence)
-        found.key, found.fields = key, {}
+        found.key, found.fields = key, None
         return found
 
 

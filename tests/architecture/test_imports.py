@@ -58,6 +58,7 @@ def test_protocol_imports_without_torch_numpy_or_the_server() -> None:
         ("smite_protocol", THIRD_PARTY_OF_THE_PROTOCOL),
         ("smite_hosts", {"smite_protocol"}),
         ("smite_nuke", {"smite_protocol", "smite_hosts", "nuke", "nukescripts"}),
+        ("smite_blender", {"smite_protocol", "smite_hosts", "bpy"}),
     ],
 )
 def test_plugin_uses_the_standard_library_and_little_else(package: str, others: set[str]) -> None:
