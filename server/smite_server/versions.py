@@ -22,6 +22,7 @@ from smite_server.pixel_errors import MatteError, VersionError
 __all__ = [
     "HIGHEST_VERSION",
     "claim_next_version",
+    "claim_path",
     "claim_version",
     "existing_versions",
     "next_version",
@@ -97,7 +98,7 @@ def claim_next_version(names: OutputNames, work: str = "") -> OutputNames:
         return unfinished
     for version in range(next_version(names), HIGHEST_VERSION + 1):
         claimed = replace(names, version=version)
-        path = _claim_path(claimed)
+        path = claim_path(claimed)
         with _claiming(path, version):
             path.parent.mkdir(parents=True, exist_ok=True)
             with contextlib.suppress(FileExistsError), path.open("x", encoding="utf-8") as file:
@@ -113,7 +114,7 @@ def _unfinished(names: OutputNames, work: str) -> OutputNames | None:
         match = pattern.fullmatch(name)
         if match:
             claimed = replace(names, version=int(match["claimed"]))
-            if _claimed_by(_claim_path(claimed)) == work and not claimed.report.exists():
+            if _claimed_by(claim_path(claimed)) == work and not claimed.report.exists():
                 return claimed
     return None
 
@@ -131,7 +132,7 @@ def claim_version(
         VersionError: files are there that other work has made.
         MatteError: no right to write.
     """
-    path = _claim_path(names)
+    path = claim_path(names)
     if not overwrite and not (_claimed_by(path) == work and not names.report.exists()):
         refuse_overwrite(names, numbers)
     with _claiming(path, names.version):
@@ -158,10 +159,11 @@ def _claiming(path: Path, version: int) -> Iterator[None]:
 def release_claim(names: OutputNames) -> None:
     """Takes a claim away, once the version has its report or will never have any file."""
     with contextlib.suppress(OSError):
-        _claim_path(names).unlink(missing_ok=True)
+        claim_path(names).unlink(missing_ok=True)
 
 
-def _claim_path(names: OutputNames) -> Path:
+def claim_path(names: OutputNames) -> Path:
+    """The hidden file that holds a version while it is made."""
     return names.report.with_name(f".{names.flat_shot}_smite_v{names.version:03d}.claim")
 
 

@@ -83,7 +83,7 @@ class _Quiet:
 class ShotUnderTest:
     """A job's place on disk; `run` is one attempt at it.
 
-    ``asked`` are further fields of the spec.
+    ``asked`` are further fields of the spec, ``roots`` the folders that its server may touch.
     """
 
     folder: Path
@@ -94,6 +94,7 @@ class ShotUnderTest:
     engine: str = fake_engine.__name__
     session: Session | None = None
     asked: dict[str, Any] = field(default_factory=dict)
+    roots: tuple[str, ...] = ("/",)
 
     @property
     def out(self) -> Path:
@@ -123,7 +124,7 @@ class ShotUnderTest:
             "model": str(self.model),
             "plate": self.plate,
             "out": str(self.out),
-            "roots": ["/"],
+            "roots": list(self.roots),
         }
         order = WorkerRun(
             job=job,

@@ -16,6 +16,7 @@ from smite_server.output_names import OutputNames, proxy_folder
 from smite_server.output_styles import CryptomatteStyle, LayersStyle, OutputStyle, make_style
 from smite_server.output_writer import OutputWriter
 from smite_server.plates import Plate
+from smite_server.versions import claim_path
 from smite_server.worker.places import check_inside, out_folder
 from smite_server.worker.session import Task
 from smite_server.worker.version import claimed
@@ -91,6 +92,7 @@ def _check_places(task: Task, names: OutputNames, number: int) -> None:
     """Raise PathRefused where a link leads what the job writes out of the roots."""
     for style, member in names.each():
         check_inside(task, names.out, names.path(style, member, number))
-    check_inside(task, names.out, names.report)
+    for path in (names.report, claim_path(names)):
+        check_inside(task, names.out, path)
     for link in latest_paths(names):
         check_inside(task, names.out, link.parent)
