@@ -27,8 +27,8 @@ from tests.support.specs import segment_by_path
 
 FRAMES = 12
 MATTES = [*range(1, 2 * FRAMES + 1)]
-WITH_REPORT = [*MATTES, len(MATTES) + 1, len(MATTES) + 2]
-"""What a job tells of whose results come back: report and contact sheet too."""
+WITH_REPORT = [*range(1, len(MATTES) + footage.ABOUT_SHOT_FILES + 1)]
+"""What a job tells of whose results come back: the files about the shot too."""
 
 
 class Lives:

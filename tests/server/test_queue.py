@@ -13,6 +13,7 @@ import pytest
 
 from smite_protocol import Client, MatteReady, SegmentSpec, StateChanged, WireFile, files_of_plate
 from smite_protocol.errors import JobCancelled, SmiteError, WorkerDied, WrongState
+from tests.support import footage
 from tests.support.servers import ServerUnderTest, wait_for
 from tests.support.specs import segment_by_path
 
@@ -82,7 +83,7 @@ def test_slow_reader_of_bytes_holds_up_nobody(
     with server.client() as other:
         other.wait(other.submit(segment_by_path(stage, "not_held_up")))
     rest = [event for event in events if isinstance(event, MatteReady)]
-    assert [event.seq for event in (first, *rest)] == list(range(1, 17 + 2))
+    assert [event.seq for event in (first, *rest)] == list(range(1, 17 + footage.ABOUT_SHOT_FILES))
     assert all(event.data for event in rest)
 
 

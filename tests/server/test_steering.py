@@ -46,6 +46,7 @@ from smite_server.spool import Spool
 from smite_server.store import Store
 from smite_server.watchers import Watchers
 from smite_server.writing import Later
+from tests.support import footage
 from tests.support.servers import ServerUnderTest, wait_for
 from tests.support.specs import segment_by_path
 
@@ -320,6 +321,7 @@ def test_mattes_that_were_cleared_are_refused_at_once(
     folder.rename(folder.with_name(".gone"))
     with pytest.raises(SmiteError, match="have been cleared from the server's disk"):
         list(client.watch(job))
-    assert wait_for(lambda: [event.type for event in client.watch(job, after=18)]) == [
+    last = 16 + footage.ABOUT_SHOT_FILES
+    assert wait_for(lambda: [event.type for event in client.watch(job, after=last)]) == [
         "state_changed", "finished",
     ]  # fmt: skip

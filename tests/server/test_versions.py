@@ -98,7 +98,7 @@ def test_style_in_the_template_of_parts() -> None:
 REFUSED = {
     "a part called like a style": (
         {"members": {"parts": ("layers",), "layers": ("layers",)}},
-        "file of the part 'layers' and the layers file would overwrite each other",
+        "The part 'layers' has the name of an output style",
     ),
     "parts that differ in case": ({"members": {"parts": ("eye", "Eye")}}, "overwrite each other"),
     "one template for two single files": (

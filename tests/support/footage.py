@@ -11,6 +11,8 @@ import numpy.typing as npt
 import OpenEXR
 
 HEIGHT, WIDTH = 72, 96
+ABOUT_SHOT_FILES = 3
+"""Files about the whole shot that come back with its mattes: contact sheet, review page, report."""
 PARTS = ("body", "left wheel")
 BODY_COLOUR = (0.8, 0.15, 0.1)
 WHEEL_COLOUR = (0.1, 0.2, 0.9)

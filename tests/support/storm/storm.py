@@ -248,7 +248,7 @@ def _check(
         if found.state != State.DONE:
             yield f"{shot} ended as {found.state or 'nothing'}: {found.message}"
             continue
-        told = len(places) + (0 if "out" in entry else len(("report", "contact sheet")))
+        told = len(places) + (0 if "out" in entry else footage.ABOUT_SHOT_FILES)
         if len(found.mattes) != told:
             yield f"{shot}: {len(found.mattes)} files were told of, not {told}"
         out = Path(entry["out"]) if "out" in entry else spool / found.job / "out"
