@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from tests.plugin.blender_stage import channel, in_blender
 from tests.support import footage
 from tests.support.command import REPO
 from tests.support.hosts import bpy_python
-from tests.support.servers import running_server
+from tests.support.servers import ServerUnderTest, running_server
 
 ROCKET = REPO / "examples" / "rocket"
 PARTS = ("hull", "nose", "fins", "window")
@@ -39,31 +40,36 @@ def references(folder: Path) -> list[dict[str, Any]]:
     return made
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("show_as", ["layers", "cryptomatte"])
-def test_mattes_of_the_demo_reach_the_compositor(
-    show_as: str, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
-) -> None:
-    bpy_python()
+def task_of(folder: Path, **changes: Any) -> dict[str, Any]:
+    """Learn from the demo's stills, and make mattes of its plate."""
     with OpenEXR.File(str(ROCKET / "plate" / "rocket.1001.exr")) as file:
         height, width = next(iter(file.channels().values())).pixels.shape[:2]
-    task = {
-        "name": "scripted",
-        "file": str(tmp_path / "RKT_010_v001.blend"),
+    given = {
+        "file": str(folder / "RKT_010_v001.blend"),
         "plate": str(ROCKET / "plate" / "rocket.1001.exr"),
-        "references": references(tmp_path / "painted"),
+        "references": references(folder / "painted"),
         "size": (width, height),
-        "frames": "1001-1003",
         "learn_settings": QUICK,
-        "matte_settings": "",
-        "show_as": show_as,
         "render": (1, 3),
     }
+    return {**given, **changes}
+
+
+@pytest.fixture(scope="module")
+def show(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder that the server may touch."""
+    return tmp_path_factory.mktemp("show")
+
+
+@pytest.fixture(scope="module")
+def server(show: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerUnderTest]:
     home = tmp_path_factory.mktemp("home")
-    roots = (tmp_path, ROCKET)
-    with running_server(home, engine="smite_engine", roots=roots, private=False) as server:
-        told = in_blender(tmp_path, server.live.endpoint, task, 500)
-    assert told["done"] == [["FINISHED"], ["FINISHED"]]
+    with running_server(home, engine="smite_engine", roots=(show, ROCKET), private=False) as found:
+        yield found
+
+
+def check_rendered(told: dict[str, Any]) -> None:
+    """What the compositor renders is what the files hold, to the last bit."""
     assert {key.split()[0] for key in told["rendered"]} == set(PARTS)
     layers = told["files"]["layers"]["layers"]
     for key, rendered in told["rendered"].items():
@@ -73,3 +79,43 @@ def test_mattes_of_the_demo_reach_the_compositor(
     hull = channel(file_of(layers, 1001), "hull.A") > 0.5
     truth = channel(str(ROCKET / "truth" / "hull" / "rocket_hull.1001.exr"), "A") > 0.5
     assert (hull & truth).sum() / (hull | truth).sum() > 0.5
+
+
+@pytest.mark.slow
+def test_the_round_on_the_demo_shot(show: Path, server: ServerUnderTest) -> None:
+    bpy_python()
+    folder = show / "layers"
+    folder.mkdir()
+    task = task_of(
+        folder,
+        name="whole_round",
+        frames="1001-1012",
+        matte_settings="window=6",
+        cancel_after=7,
+        show_as="layers",
+        seconds=240,
+    )
+    told = in_blender(folder, server.live.endpoint, task, 560)
+    assert told["problems"] == [""] * 5
+    assert "hull: " in told["report"]
+    assert told["cancelled"].startswith("cancelled; ")
+    assert told["same_job"]
+    assert len(told["kept"]) >= 4
+    assert told["done"].startswith("done: ")
+    assert told["nodes"]["SMITE layers"] == sorted(PARTS)
+    assert told["longest"] < 0.05, told["longest_of"]
+    assert set(told["reopened"].split()) == set(PARTS)
+    check_rendered(told)
+
+
+@pytest.mark.slow
+def test_cryptomattes_of_the_demo_reach_the_compositor(show: Path, server: ServerUnderTest) -> None:
+    bpy_python()
+    folder = show / "crypto"
+    folder.mkdir()
+    task = task_of(
+        folder, name="scripted", frames="1001-1003", matte_settings="", show_as="cryptomatte"
+    )
+    told = in_blender(folder, server.live.endpoint, task, 500)
+    assert told["done"] == [["FINISHED"], ["FINISHED"]]
+    check_rendered(told)
